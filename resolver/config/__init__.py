@@ -1,0 +1,37 @@
+"""The resolver's configuration: the values others are built from, and what makes them out of text."""
+
+from resolver.config.resolvconf import parse_resolv_conf
+from resolver.config.values import (
+    DEFAULT_ZONES,
+    Admin,
+    Cache,
+    Config,
+    Listen,
+    Log,
+    LogFormat,
+    LogLevel,
+    Node,
+    Policy,
+    ResolvConf,
+    Transport,
+    Upstream,
+    Zone,
+)
+
+__all__ = [
+    "DEFAULT_ZONES",
+    "Admin",
+    "Cache",
+    "Config",
+    "Listen",
+    "Log",
+    "LogFormat",
+    "LogLevel",
+    "Node",
+    "Policy",
+    "ResolvConf",
+    "Transport",
+    "Upstream",
+    "Zone",
+    "parse_resolv_conf",
+]

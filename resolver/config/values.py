@@ -1,0 +1,161 @@
+"""What the resolver is told to do: frozen values, one dataclass per topic of resolver.yaml.
+
+The defaults here are the product's defaults: an empty file gives `Config()`. Durations are float seconds and say so in
+their names, sizes are bytes, TTLs are whole seconds. A module is handed its own topic and nothing more. Values made by
+`resolver.config.load` are valid and canonical; code that builds them by hand (tests, the demo) has to keep to that.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+
+DNS_PORT = 53
+DNS_OVER_TLS_PORT = 853  # RFC 7858, section 3.1
+
+
+class Transport(StrEnum):
+    """How questions travel to a zone's upstreams."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    TLS = "tls"
+
+    @property
+    def default_port(self) -> int:
+        """The port of an upstream that names none."""
+        return DNS_OVER_TLS_PORT if self is Transport.TLS else DNS_PORT
+
+
+class Policy(StrEnum):
+    """Which of a zone's upstreams is asked first."""
+
+    SEQUENTIAL = "sequential"
+    RANDOM = "random"
+    ROUND_ROBIN = "roundRobin"
+
+
+class LogFormat(StrEnum):
+    """One JSON object per line, or one line for people."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """The least urgent messages that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One server to ask.
+
+    `address` is a canonical IP address, an IPv6 one with its scope id if it needs one. `tls_name` is the name that the
+    server's certificate must carry; None means that it must carry the address itself. It matters for tls only.
+    """
+
+    address: str
+    port: int = DNS_PORT
+    tls_name: str | None = None
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvConf:
+    """A resolv.conf whose nameservers are the upstreams, for as long as they are listed there."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where pods ask: UDP and TCP on each of `addresses`; no `allowed_clients` means that everybody may."""
+
+    addresses: tuple[str, ...] = ("169.254.20.10",)
+    port: int = DNS_PORT
+    workers: int = 1
+    allowed_clients: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Where questions under `names` go, and how long their answers may be remembered.
+
+    `names` are lower-case and absolute, without the trailing dot; "." is the root. `serve_stale_seconds` of 0 means
+    that an expired answer is never served.
+    """
+
+    names: tuple[str, ...]
+    upstreams: tuple[Upstream | ResolvConf, ...]
+    transport: Transport = Transport.TCP
+    policy: Policy = Policy.SEQUENTIAL
+    max_ttl: int = 30
+    max_nttl: int = 10
+    attempt_timeout_seconds: float = 0.3
+    timeout_seconds: float = 0.9
+    serve_stale_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What is remembered, in all zones together."""
+
+    size_bytes: int = 16 * 1024 * 1024
+    stale_after_seconds: float = 0.2
+    prefetch: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What is changed on the node itself; "" switches the hand-over off, and leaves workers the user they start as."""
+
+    manage_interface: bool = False
+    interface: str = "nodelocaldns"
+    notrack: bool = False
+    handover_socket: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Where /metrics, /health, /ready and /cache are served."""
+
+    address: str = "127.0.0.1"
+    port: int = 9253
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is written to the log; `queries` adds one line per query."""
+
+    format: LogFormat = LogFormat.JSON
+    level: LogLevel = LogLevel.INFO
+    queries: bool = False
+
+
+DEFAULT_ZONES = (
+    Zone(names=("cluster.local", "in-addr.arpa", "ip6.arpa"), upstreams=(Upstream("10.96.0.10"),)),
+    Zone(names=(".",), upstreams=(ResolvConf("/etc/resolv.conf"),)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole of resolver.yaml."""
+
+    listen: Listen = Listen()
+    zones: tuple[Zone, ...] = DEFAULT_ZONES
+    cache: Cache = Cache()
+    node: Node = Node()
+    admin: Admin = Admin()
+    log: Log = Log()

@@ -1,0 +1,44 @@
+"""How long an answer is remembered, may be served stale, and when it is refreshed ahead of time. All in seconds."""
+
+from typing import NamedTuple
+
+from resolver.message.answer import Answer, Kind
+
+FAILURE_SECONDS = (1.0, 2.0, 4.0, 5.0)
+"""How long the first, second, third and every later failure in a row is remembered (RFC 9520 section 3.2: at least
+1 s, growing; our contract: at most 5 s)."""
+
+
+class Limits(NamedTuple):
+    """A zone's bounds on remembering."""
+
+    max_ttl: int
+    max_nttl: int
+    serve_stale_seconds: float
+
+
+def lifetime(answer: Answer, limits: Limits) -> int:
+    """The whole seconds for which an answer may be served as fresh; 0: it must not be remembered.
+
+    Positive answers live as long as the shortest TTL of their answer section, negative ones for min(SOA TTL, SOA
+    MINIMUM) and, behind an alias, no longer than the alias (RFC 2308 sections 2.2 and 5). A negative answer without
+    SOA, a failure and a truncated answer are never remembered.
+    """
+    if answer.truncated or answer.kind is Kind.FAILURE:
+        return 0
+    if answer.kind is Kind.POSITIVE:
+        return min(answer.positive_ttl, limits.max_ttl)
+    if answer.negative_ttl is None:
+        return 0
+    ttl = min(answer.negative_ttl, limits.max_nttl)
+    return min(ttl, answer.positive_ttl) if answer.counts[0] else ttl
+
+
+def refresh_window(ttl: int) -> float:
+    """The last part of a lifetime in which a hot answer is refreshed ahead of time: a tenth, at least one second."""
+    return max(1.0, ttl / 10)
+
+
+def failure_seconds(failures_in_a_row: int) -> float:
+    """For how long the latest of so many failures (1 or more) is remembered."""
+    return FAILURE_SECONDS[min(failures_in_a_row, len(FAILURE_SECONDS)) - 1]

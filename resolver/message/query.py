@@ -1,0 +1,150 @@
+"""The door for bytes that come from clients: `read_query` gives a Query or raises BadPacket, on any input.
+
+A query is small and regular (header, one question, at most an OPT record), so it is read by hand in one pass that
+follows no compression pointer: its cost is bounded by its length, and nothing but BadPacket can come out.
+"""
+
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - the class has a lower-case name
+from typing import NamedTuple
+
+from resolver.message import codes
+
+HEADER = Struct("!HHHHHH")  # ID, flags, QDCOUNT, ANCOUNT, NSCOUNT, ARCOUNT
+HEADER_BYTES = 12
+MAX_NAME_BYTES = 255  # RFC 1035 section 2.3.4, length octets included
+_MAX_LABEL_BYTES = 63
+_TYPE_CLASS = Struct("!HH")
+_OPT_FIXED = Struct("!HHBBHH")  # type, UDP size, extended rcode, version, flags, RDLENGTH
+_OPTION = Struct("!HH")
+_RR_FIXED_BYTES = 10
+_DO = 0x8000
+
+
+class BadPacket(Exception):
+    """Bytes that are no usable DNS message.
+
+    `rcode` is what the sender should be told (FORMERR, NOTIMP, BADVERS), or None when nothing must be sent back.
+    """
+
+    def __init__(self, reason: str, rcode: int | None = codes.FORMERR) -> None:
+        super().__init__(reason)
+        self.rcode = rcode
+
+
+class Edns(NamedTuple):
+    """What a client's OPT record says (RFC 6891 section 6)."""
+
+    udp_bytes: int
+    """The largest UDP payload it can take, at least 512 (section 6.2.3)."""
+    dnssec_ok: bool
+    keepalive: bool
+    """Whether it asks for edns-tcp-keepalive (RFC 7828); says nothing over UDP."""
+
+
+class Query(NamedTuple):
+    """One question of one client."""
+
+    id: bytes
+    """Two bytes, returned as they came."""
+    flags: int
+    """The header's flag word as sent."""
+    question: bytes
+    """Name, type and class in wire form, letters as the client spelled them."""
+    key: bytes
+    """What the cache knows this question by: lower-case name, type, class, and a byte for DO and CD."""
+    qtype: int
+    qclass: int
+    edns: Edns | None
+
+    @property
+    def name(self) -> bytes:
+        """The name in lower-case wire form, without compression."""
+        return self.key[:-5]
+
+
+def read_query(packet: bytes) -> Query:
+    """Read one client's packet; raises BadPacket (and nothing else) for whatever is not a query with one question.
+
+    Sources: RFC 1035 section 4.1, RFC 6891 section 6.1, RFC 9619 (QDCOUNT is 1), RFC 8906 section 3.1.
+    """
+    if len(packet) < HEADER_BYTES:
+        raise BadPacket("shorter than a header", None)
+    _, flags, questions, answers, authorities, additionals = HEADER.unpack_from(packet)
+    if flags & codes.QR:
+        raise BadPacket("a response, not a query", None)
+    if flags & codes.OPCODE:
+        raise BadPacket("operation not implemented", codes.NOTIMP)
+    if questions != 1:
+        raise BadPacket(f"{questions} questions in one query")
+    if answers or authorities:
+        raise BadPacket("a query with records in its answer or authority section")
+    try:
+        name_end = _name_end(packet, HEADER_BYTES)
+        qtype, qclass = _TYPE_CLASS.unpack_from(packet, name_end)
+        end = name_end + 4
+        edns = None
+        if additionals:
+            edns = _read_additional(packet, end, additionals)
+        elif end != len(packet):
+            raise BadPacket("bytes after the last record")
+    except (IndexError, StructError):
+        raise BadPacket("ends inside a record") from None
+    bits = (1 if edns is not None and edns.dnssec_ok else 0) | (2 if flags & codes.CD else 0)
+    # Only the name is folded: a type such as HTTPS (0x0041) holds the byte of a letter.
+    # Length octets are below 64, so lower() cannot touch them.
+    key = packet[HEADER_BYTES:name_end].lower() + packet[name_end:end] + _BITS[bits]
+    return Query(packet[:2], flags, packet[HEADER_BYTES:end], key, qtype, qclass, edns)
+
+
+_BITS = (b"\0", b"\1", b"\2", b"\3")
+
+
+def _name_end(packet: bytes, offset: int) -> int:
+    """The offset after an uncompressed name; BadPacket for pointers, IndexError where the packet ends too early."""
+    start = offset
+    while length := packet[offset]:
+        if length > _MAX_LABEL_BYTES:
+            raise BadPacket("a compressed or reserved label in a query")
+        offset += length + 1
+    if offset + 1 - start > MAX_NAME_BYTES:
+        raise BadPacket("a name of more than 255 octets")
+    return offset + 1
+
+
+def _read_additional(packet: bytes, offset: int, count: int) -> Edns | None:
+    """The OPT record among `count` additional records, if there is one; other records are stepped over."""
+    edns = None
+    for _ in range(count):
+        owner_end = _name_end(packet, offset)
+        rtype, udp_bytes, _, version, flags, length = _OPT_FIXED.unpack_from(packet, owner_end)
+        data = owner_end + _RR_FIXED_BYTES
+        if data + length > len(packet):
+            raise IndexError
+        if rtype == codes.OPT:
+            if edns is not None:
+                raise BadPacket("more than one OPT record")
+            if owner_end != offset + 1:
+                raise BadPacket("an OPT record whose owner is not the root")
+            if version != 0:
+                raise BadPacket(f"EDNS version {version}", codes.BADVERS)
+            keepalive = _has_keepalive(packet, data, data + length) if length else False
+            edns = Edns(max(udp_bytes, codes.PLAIN_UDP_BYTES), bool(flags & _DO), keepalive)
+        offset = data + length
+    if offset != len(packet):
+        raise BadPacket("bytes after the last record")
+    return edns
+
+
+def _has_keepalive(packet: bytes, offset: int, end: int) -> bool:
+    """Step over the options, which must fill the OPT record exactly; all but keepalive are ignored (RFC 6891)."""
+    found = False
+    while offset < end:
+        if offset + 4 > end:
+            raise BadPacket("an EDNS option that ends early")
+        option, length = _OPTION.unpack_from(packet, offset)
+        offset += 4 + length
+        found = found or option == codes.OPTION_KEEPALIVE
+    if offset != end:
+        raise BadPacket("an EDNS option longer than its OPT record")
+    return found

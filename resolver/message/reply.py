@@ -1,0 +1,141 @@
+"""Replies to clients: a client's own header and question, the sections of a remembered answer, and our OPT record."""
+
+from struct import Struct
+from typing import NamedTuple
+
+from resolver.message import codes
+from resolver.message.answer import Answer, Kind, Rotation
+from resolver.message.query import HEADER, HEADER_BYTES, BadPacket, Query, read_query
+
+_TTL = Struct("!I")
+_OPT = Struct("!BHHBBHH")  # root, type, UDP size, extended rcode, version, flags, RDLENGTH
+_OPTION = Struct("!HH")
+_BARE_HEADER = HEADER.pack(0, codes.RD, 1, 0, 0, 0)
+STALE_TTL = 30  # RFC 8767 section 4
+
+
+class Ede(NamedTuple):
+    """An extended DNS error (RFC 8914): a code and a sentence for people."""
+
+    code: int
+    text: str = ""
+
+
+def room(query: Query, *, tcp: bool) -> int:
+    """The bytes a reply to this query may have: contract, RFC 6891 section 6.2.3 and RFC 1035 section 4.2."""
+    if tcp:
+        return codes.TCP_BYTES
+    if query.edns is None:
+        return codes.PLAIN_UDP_BYTES
+    return min(query.edns.udp_bytes, codes.EDNS_UDP_BYTES)
+
+
+def write_reply(
+    query: Query,
+    answer: Answer,
+    *,
+    room_bytes: int,
+    cap: int,
+    age: int = 0,
+    turn: int = 0,
+    ede: Ede | None = None,
+    keepalive_seconds: float | None = None,
+) -> bytes:
+    """The reply that gives `answer` to `query`, at most `room_bytes` long.
+
+    Every TTL is the server's, at most `cap` seconds, less `age` seconds. `turn` rotates an address set.
+    Where the room is too small, additional and authority records of a positive answer go first (RFC 2181 section 9);
+    then the reply carries TC and no records at all, so that no partial set is ever used.
+    """
+    rcode, kind = answer.rcode, answer.kind
+    opt = write_opt(query, rcode, ede, keepalive_seconds)
+    records, counts = answer.sections, answer.counts
+    fixed_bytes = HEADER_BYTES + len(query.question) + len(opt)
+    if fixed_bytes + len(records) > room_bytes and ede is not None and ede.text:
+        opt = write_opt(query, rcode, Ede(ede.code), keepalive_seconds)
+        fixed_bytes = HEADER_BYTES + len(query.question) + len(opt)
+    truncated = 0
+    if fixed_bytes + len(records) <= room_bytes:
+        records = _dated(records, answer.ttls, cap, age)
+        if turn and answer.rotation is not None:
+            records = _rotated(records, answer.rotation, turn)
+    elif kind is Kind.POSITIVE and fixed_bytes + answer.answer_bytes <= room_bytes:
+        records = _dated(records[: answer.answer_bytes], answer.ttls[: counts[0]], cap, age)
+        counts = (counts[0], 0, 0)
+    else:
+        truncated, records, counts = codes.TC, b"", (0, 0, 0)
+    flags = _flags(query.flags, rcode) | truncated
+    if answer.authentic and (query.flags & codes.AD or (query.edns is not None and query.edns.dnssec_ok)):
+        flags |= codes.AD  # RFC 6840 section 5.8
+    header = HEADER.pack(0, flags, 1, counts[0], counts[1], counts[2] + (1 if opt else 0))
+    return b"".join((query.id, header[2:], query.question, records, opt))
+
+
+def write_failure(
+    query: Query, rcode: int, ede: Ede | None = None, *, keepalive_seconds: float | None = None
+) -> bytes:
+    """A reply without records: rcode and, for clients that speak EDNS, the reason."""
+    opt = write_opt(query, rcode, ede, keepalive_seconds)
+    header = HEADER.pack(0, _flags(query.flags, rcode), 1, 0, 0, 1 if opt else 0)
+    return b"".join((query.id, header[2:], query.question, opt))
+
+
+def write_rejection(packet: bytes, rejection: BadPacket) -> bytes | None:
+    """The reply to a packet that `read_query` refused; None when nothing may be sent (responses, fragments).
+
+    It repeats the question where there is a readable one, and carries an OPT record for BADVERS, which needs it.
+    """
+    rcode = rejection.rcode
+    if rcode is None:
+        return None
+    flags = (packet[2] << 8 | packet[3]) & codes.OPCODE | _flags(packet[2] << 8 | packet[3], rcode)
+    question = _question_of(packet)
+    opt = _OPT.pack(0, codes.OPT, codes.EDNS_UDP_BYTES, rcode >> 4, 0, 0, 0) if rcode > codes.RCODE else b""
+    header = HEADER.pack(0, flags, 1 if question else 0, 0, 0, 1 if opt else 0)
+    return b"".join((packet[:2], header[2:], question, opt))
+
+
+def write_opt(query: Query, rcode: int, ede: Ede | None, keepalive_seconds: float | None) -> bytes:
+    """Our OPT record, or nothing for a client that sent none (RFC 6891 section 6.1.1)."""
+    edns = query.edns
+    if edns is None:
+        return b""
+    options = b""
+    if ede is not None:
+        text = ede.text.encode()[:200]
+        options = _OPTION.pack(codes.OPTION_EDE, 2 + len(text)) + ede.code.to_bytes(2, "big") + text
+    if keepalive_seconds is not None and edns.keepalive:
+        tenths = min(int(keepalive_seconds * 10), 0xFFFF)  # RFC 7828 section 3.1: units of 100 ms
+        options += _OPTION.pack(codes.OPTION_KEEPALIVE, 2) + tenths.to_bytes(2, "big")
+    dnssec_ok = 0x8000 if edns.dnssec_ok else 0
+    return _OPT.pack(0, codes.OPT, codes.EDNS_UDP_BYTES, rcode >> 4, 0, dnssec_ok, len(options)) + options
+
+
+def _flags(query_flags: int, rcode: int) -> int:
+    """QR and RA set, RD and CD as asked (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2), low bits of the rcode."""
+    return codes.QR | codes.RA | query_flags & (codes.RD | codes.CD) | rcode & codes.RCODE
+
+
+def _dated(records: bytes, ttls: tuple[tuple[int, int], ...], cap: int, age: int) -> bytes:
+    dated = bytearray(records)
+    for offset, ttl in ttls:
+        _TTL.pack_into(dated, offset, max(min(ttl, cap) - age, 0))
+    return bytes(dated)
+
+
+def _rotated(records: bytes, rotation: Rotation, turn: int) -> bytes:
+    start, record_bytes, count = rotation
+    end = start + count * record_bytes
+    middle = start + turn % count * record_bytes
+    return records[:start] + records[middle:end] + records[start:middle] + records[end:]
+
+
+def _question_of(packet: bytes) -> bytes:
+    """The question of a packet whose other parts are wrong, or nothing."""
+    offset = HEADER_BYTES
+    while offset < len(packet) and 0 < packet[offset] < 64:
+        offset += packet[offset] + 1
+    try:
+        return read_query(_BARE_HEADER + packet[HEADER_BYTES : offset + 5]).question
+    except BadPacket:
+        return b""

@@ -1,5 +1,8 @@
 """The resolver's configuration: the values others are built from, and what makes them out of text."""
 
+from resolver.config.changes import restart_needed
+from resolver.config.problems import ConfigError, Problem
+from resolver.config.reading import load
 from resolver.config.resolvconf import parse_resolv_conf
 from resolver.config.values import (
     DEFAULT_ZONES,
@@ -23,15 +26,19 @@ __all__ = [
     "Admin",
     "Cache",
     "Config",
+    "ConfigError",
     "Listen",
     "Log",
     "LogFormat",
     "LogLevel",
     "Node",
     "Policy",
+    "Problem",
     "ResolvConf",
     "Transport",
     "Upstream",
     "Zone",
+    "load",
     "parse_resolv_conf",
+    "restart_needed",
 ]

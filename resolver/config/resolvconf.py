@@ -15,9 +15,9 @@ def parse_resolv_conf(text: str) -> tuple[str, ...]:
     we keep them all, the limit is an array in libc and not a property of the file.
     """
     found: dict[str, None] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         words = line.split(maxsplit=2)
-        if line.startswith("nameserver") and len(words) >= 2 and words[0] == "nameserver":  # first column, whole word
+        if line.startswith("nameserver") and words[0] == "nameserver" and len(words) > 1:  # first column, whole word
             address = _canonical(words[1])
             if address is not None:
                 found[address] = None

@@ -50,9 +50,10 @@ def describe(value: object) -> str:
             return "nothing"
         case bool():
             return str(value).lower()
+        case int() if abs(value) >= 1 << 64:
+            return "a huge number"  # hexadecimal integers can be longer than Python is willing to print
         case int() | float():
-            # Hexadecimal YAML integers can be longer than Python is willing to print.
-            return f"the number {value}" if abs(value) < 1e18 else "a huge number"
+            return f"the number {value}"
         case str():
             return repr(value if len(value) <= 80 else value[:77] + "...")
         case list():

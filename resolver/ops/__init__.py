@@ -1,0 +1,1 @@
+"""Operations: what an operator sees and touches while the resolver runs."""

@@ -2,7 +2,7 @@
 
 Two clients that send the same bytes get the same bytes, for as long as no TTL changes: at most until the next whole
 second of the answer's age. So a hit is one lookup and one concatenation, without reading the query at all; the first
-query in each second takes the normal path and leaves its reply here. When it is full it is
+query in each second takes the normal path and leaves its reply here. When the shared budget is used up all tables are
 emptied: everything here can be made again from the store, at the price of one normal hit each.
 """
 
@@ -35,11 +35,10 @@ class Ready:
 
 
 class Packets:
-    """Ready replies of one transport (replies over UDP and TCP differ in size and options)."""
+    """Ready replies of one way in (replies over UDP and TCP differ in size and options)."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self.bytes = 0
+    def __init__(self, budget: "Budget") -> None:
+        self._budget = budget
         self._ready: dict[bytes, Ready] = {}
         self.get: Callable[[bytes], Ready | None] = self._ready.get
         """The ready reply to a query's bytes after the ID, or None; mind its `until`."""
@@ -48,15 +47,37 @@ class Packets:
         return len(self._ready)
 
     def put(self, query_tail: bytes, replies: tuple[bytes, ...], until: float, tally: list[int]) -> None:
-        """Keep the reply to these query bytes; replaces an older one."""
+        """Keep the reply to these query bytes; replaces an older one (which is about as long)."""
         if query_tail not in self._ready:
-            added = _READY_BYTES + len(query_tail) + sum(map(len, replies))
-            if self.bytes + added > self.max_bytes:
-                self.clear()
-            self.bytes += added
+            self._budget.spend(_READY_BYTES + len(query_tail) + len(replies) * len(replies[0]))
         self._ready[query_tail] = Ready(replies, until, tally)
 
     def clear(self) -> None:
-        """Forget all: something they were made from has changed."""
+        """Forget all; the budget does this."""
         self._ready.clear()
+
+
+class Budget:
+    """The bytes that the tables of all ways in may take together."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        self._tables: list[Packets] = []
+
+    def table(self) -> Packets:
+        """A new, empty table within this budget."""
+        self._tables.append(Packets(self))
+        return self._tables[-1]
+
+    def spend(self, added: int) -> None:
+        """Account for one more entry; empties all tables first when it would not fit."""
+        if self.bytes + added > self.max_bytes:
+            self.clear()
+        self.bytes += added
+
+    def clear(self) -> None:
+        """Forget all ready replies: the room is needed, or something they were made from has changed."""
+        for table in self._tables:
+            table.clear()
         self.bytes = 0

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from resolver.cache.lifetime import Limits, lifetime, refresh_window
-from resolver.message.answer import Answer
+from resolver.message.answer import Answer, Kind
 
 HOT_ASKS = 3
 """How many times an answer must have been looked up in its lifetime to be refreshed ahead of time."""
@@ -23,7 +23,7 @@ _ENTRY_BYTES = 320  # measured: the Entry, its slot in the dict and a queue, its
 class Entry:
     """One remembered answer."""
 
-    __slots__ = ("answer", "asks", "bytes", "in_main", "key", "saved", "server", "stale_until", "stored_at", "ttl",
+    __slots__ = ("answer", "asks", "bytes", "cap", "in_main", "key", "saved", "server", "stale_until", "stored_at", "ttl",
                  "turn", "zone")  # fmt: skip
 
     def __init__(self, key: bytes) -> None:
@@ -33,12 +33,13 @@ class Entry:
         self.turn = 0
         self.bytes = 0
 
-    def renew(self, answer: Answer, ttl: int, stale_seconds: float, zone: str, server: str, now: float) -> None:
+    def renew(self, answer: Answer, ttl: int, limits: Limits, zone: str, server: str, now: float) -> None:
         """Take the place of the older answer to the same question."""
         self.answer = answer
         self.ttl = ttl
+        self.cap = limits.max_ttl if answer.kind is Kind.POSITIVE else ttl
         self.stored_at = now
-        self.stale_until = now + ttl + stale_seconds
+        self.stale_until = now + ttl + limits.serve_stale_seconds
         self.zone = zone
         self.server = server
         self.asks = 0
@@ -116,7 +117,7 @@ class Store:
             entry = Entry(key)
             self._enqueue(entry)
         before = entry.bytes
-        entry.renew(answer, ttl, limits.serve_stale_seconds, zone, server, now)
+        entry.renew(answer, ttl, limits, zone, server, now)
         self._account(entry, entry.bytes - before)
         self._evict()
         return entry
@@ -135,6 +136,13 @@ class Store:
             self._main = deque(entry for entry in self._main if entry.bytes != _HUSK)
             self._husks = 0
         return True
+
+    def remove_name(self, name: bytes) -> int:
+        """Forget every answer for `name` (wire form, lower case), of all types; how many there were."""
+        keys = [key for key in self._entries if key[:-5] == name]
+        for key in keys:
+            self.remove(key)
+        return len(keys)
 
     def remove_under(self, suffix: bytes) -> int:
         """Forget every answer whose name is `suffix` (wire form, lower case) or below it; how many there were."""

@@ -45,7 +45,7 @@ class Rotation(NamedTuple):
 
     start: int
     record_bytes: int
-    count: int
+    records: int
 
 
 class Answer(NamedTuple):

@@ -12,6 +12,7 @@ _OPT = Struct("!BHHBBHH")  # root, type, UDP size, extended rcode, version, flag
 _OPTION = Struct("!HH")
 _BARE_HEADER = HEADER.pack(0, codes.RD, 1, 0, 0, 0)
 STALE_TTL = 30  # RFC 8767 section 4
+MAX_ROTATIONS = 8
 
 
 class Ede(NamedTuple):
@@ -124,10 +125,19 @@ def _dated(records: bytes, ttls: tuple[tuple[int, int], ...], cap: int, age: int
 
 
 def _rotated(records: bytes, rotation: Rotation, turn: int) -> bytes:
-    start, record_bytes, count = rotation
-    end = start + count * record_bytes
-    middle = start + turn % count * record_bytes
+    start, record_bytes, records_count = rotation
+    end = start + records_count * record_bytes
+    middle = start + turn % records_count * record_bytes
     return records[:start] + records[middle:end] + records[start:middle] + records[end:]
+
+
+def rotations(reply: bytes, query: Query, rotation: Rotation) -> tuple[bytes, ...]:
+    """A reply in all the orders of its address set, at most MAX_ROTATIONS; just itself where TC left no records."""
+    if reply[2] & 2:
+        return (reply,)
+    start, record_bytes, count = rotation
+    moved = Rotation(HEADER_BYTES + len(query.question) + start, record_bytes, count)
+    return tuple(_rotated(reply, moved, turn) for turn in range(min(count, MAX_ROTATIONS)))
 
 
 def _question_of(packet: bytes) -> bytes:

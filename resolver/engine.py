@@ -1,0 +1,277 @@
+"""One query in, one outcome out: a Reply to send now, a Pending question to look up, or nothing.
+
+The engine knows the cache, the zones and the lookups, and no sockets: listeners hand it packets and send what comes
+back. `answer` is the synchronous half (every hit ends there), `ask` starts or joins a lookup for what it left pending.
+"""
+
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Final, NamedTuple
+
+from cachetools import LRUCache
+
+from resolver.cache.failures import Failures
+from resolver.cache.packets import Budget
+from resolver.cache.store import Entry, Store
+from resolver.config import Cache
+from resolver.message import codes
+from resolver.message.answer import Answer
+from resolver.message.query import BadPacket, Query, read_query
+from resolver.message.reply import STALE_TTL, Ede, room, rotations, write_failure, write_rejection, write_reply
+from resolver.outcome import Drop, Observer, Outcome, Pending, Reply, Source, Via
+from resolver.tally import Tallies
+from resolver.upstream.exchange import Failed
+from resolver.upstream.inflight import Flights
+from resolver.upstream.lookup import Lookups, Result
+from resolver.upstream.routes import Route, Routes
+from resolver.upstream.server import Server
+
+Clients = tuple[IPv4Network | IPv6Network, ...]
+
+TCP_IDLE_SECONDS: Final = 10.0
+"""How long a client's connection may be idle; told to clients that ask (RFC 7828)."""
+_READY_SHARE = 0.25  # of cache.size, for ready replies; the rest is for the answers they are made from
+_MAX_CLIENTS_REMEMBERED = 4096
+_TOO_MANY = Ede(codes.EDE_OTHER, "too many lookups in flight")
+_NO_ZONE = Ede(codes.EDE_OTHER, "no zone is configured for this name")
+_NOT_IN = Ede(codes.EDE_NOT_SUPPORTED, "only class IN is served")
+_STALE = Ede(codes.EDE_STALE_ANSWER)
+# Types that are no data: of the packet itself (RFC 6891), of transactions (RFC 8945, 2930), transfers and obsolete.
+_REJECTED_TYPES = {
+    codes.OPT: codes.FORMERR, codes.TSIG: codes.NOTIMP, codes.TKEY: codes.NOTIMP, codes.MAILA: codes.NOTIMP,
+    codes.MAILB: codes.NOTIMP, codes.AXFR: codes.REFUSED, codes.IXFR: codes.REFUSED,
+}  # fmt: skip
+
+
+class _Landed(NamedTuple):
+    """What a flight brought home: an answer (and its entry, where it is remembered), or the reason of a failure."""
+
+    answer: Answer | None
+    entry: Entry | None
+    ede: Ede | None
+
+
+class Engine:
+    """See the module. Settings may change while it runs (`reconfigure`)."""
+
+    def __init__(self, lookups: Lookups, routes: Routes[Server], cache: Cache, allowed: Clients = ()) -> None:
+        self._clock = lookups.clock
+        self._lookups = lookups
+        self.flights: Flights[_Landed] = Flights(lookups, self._land)
+        self.store = Store(0)
+        self.failures = Failures()
+        self.ready = Budget(0)
+        self.vias: dict[tuple[bool, int], Via] = {}
+        self.tallies = Tallies()
+        self.observer: Observer | None = None
+        self.reconfigure(routes, cache, allowed)
+
+    def reconfigure(self, routes: Routes[Server], cache: Cache, allowed: Clients) -> None:
+        """Take over new settings; what is remembered stays."""
+        self.routes = routes
+        self._cache = cache
+        self._allowed_clients = allowed
+        self.restricted = bool(allowed)
+        self._allowed: LRUCache[str, bool] = LRUCache(_MAX_CLIENTS_REMEMBERED)
+        self.store.resize(int(cache.size_bytes * (1 - _READY_SHARE)))
+        self.ready.max_bytes = int(cache.size_bytes * _READY_SHARE)
+        self.ready.clear()
+
+    def observe(self, observer: Observer | None) -> None:
+        """Switch the query log on or off. While it is on there are no ready replies: each query is seen."""
+        self.observer = observer
+        self.ready.clear()
+
+    def via(self, *, tcp: bool, family: int) -> Via:
+        """The way in for one transport and address family (4 or 6)."""
+        via = self.vias.get((tcp, family))
+        if via is None:
+            via = self.vias[tcp, family] = Via(tcp, family, self.ready.table())
+        return via
+
+    def allows(self, client: str) -> bool:
+        """Whether `listen.allowedClients` admits this IP address."""
+        known = self._allowed.get(client)
+        if known is None:
+            address = ip_address(client)
+            known = any(address in network for network in self._allowed_clients if network.version == address.version)
+            self._allowed[client] = known
+        return known
+
+    def answer(self, packet: bytes, client: str, via: Via, now: float) -> Outcome:
+        """What to do about a client's packet, whatever it holds. `now` is monotonic seconds."""
+        try:
+            query = read_query(packet)
+        except BadPacket as rejection:
+            return self._reject_packet(packet, rejection, via)
+        if query.qclass != codes.CLASS_IN:
+            return self._reject(query, codes.REFUSED, _NOT_IN, client, via)
+        if query.qtype in _REJECTED_TYPES:
+            return self._reject(query, _REJECTED_TYPES[query.qtype], None, client, via)
+        entry = self.store.get(query.key, now)
+        if entry is not None and entry.is_fresh(now):
+            return Reply(self._hit(packet, query, entry, client, via, now))
+        route = self.routes.find(query.name)
+        if route is None:
+            return self._reject(query, codes.REFUSED, _NO_ZONE, client, via)
+        pending = Pending(query, client, via, route, entry, now)
+        failure = self.failures.get(query.key, _recoveries(route), now)
+        if failure is not None:
+            return Reply(self._write_failed(pending, failure.ede))
+        return pending
+
+    def refuse(self, packet: bytes, client: str, via: Via) -> Outcome:
+        """The outcome for a client that `allows` does not admit (RFC 8914 code 18)."""
+        try:
+            query = read_query(packet)
+        except BadPacket as rejection:
+            return self._reject_packet(packet, rejection, via)
+        return self._reject(query, codes.REFUSED, Ede(codes.EDE_PROHIBITED), client, via)
+
+    def ask(self, pending: Pending, respond: Callable[[bytes], None]) -> None:
+        """Have a pending question looked up; `respond` is called once with the reply, now or later."""
+        waiter = _Waiter(self, pending, respond)
+        if not self.flights.join(pending.query.key, pending.route, waiter.landed):
+            respond(self._write_failed(pending, _TOO_MANY))
+        elif pending.stale is not None:
+            self._lookups.timers.at(pending.since + self._cache.stale_after_seconds, waiter.serve_stale)
+
+    def flush(self, name: bytes, *, below: bool = False) -> int:
+        """Forget the answers for a name (wire form, lower case; with `below` for all under it); how many there were."""
+        self.failures.clear()
+        self.ready.clear()
+        return self.store.remove_under(name) if below else self.store.remove_name(name)
+
+    def flush_all(self) -> int:
+        """Forget everything; how many answers there were."""
+        self.failures.clear()
+        self.ready.clear()
+        return self.store.clear()
+
+    def write_landed(self, pending: Pending, landed: _Landed) -> bytes:
+        """The reply to a query whose flight has landed."""
+        if landed.answer is None:
+            return self._write_failed(pending, landed.ede)
+        query, via, route = pending.query, pending.via, pending.route
+        turn = 0
+        if landed.entry is not None:
+            turn = landed.entry.turn = landed.entry.turn + 1
+        reply = write_reply(
+            query, landed.answer, room_bytes=room(query, tcp=via.tcp), cap=_cap(landed, route), turn=turn,
+            keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
+        )  # fmt: skip
+        self._count(pending, reply, Source.UPSTREAM, landed.answer.kind.value)
+        return reply
+
+    def write_stale(self, pending: Pending, entry: Entry) -> bytes:
+        """A reply from an expired answer (RFC 8767 section 4)."""
+        query, via, answer = pending.query, pending.via, entry.answer
+        entry.turn += 1
+        reply = write_reply(
+            query, answer, room_bytes=room(query, tcp=via.tcp), cap=STALE_TTL, turn=entry.turn, ede=_STALE,
+            keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
+        )  # fmt: skip
+        self._count(pending, reply, Source.STALE, answer.kind.value)
+        return reply
+
+    def _hit(self, packet: bytes, query: Query, entry: Entry, client: str, via: Via, now: float) -> bytes:
+        """Reply from a fresh entry, and leave the reply ready for the rest of this second."""
+        answer, age = entry.answer, entry.age(now)
+        reply = write_reply(
+            query, answer, room_bytes=room(query, tcp=via.tcp), cap=entry.cap, age=age,
+            keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
+        )  # fmt: skip
+        tally = self.tallies.cell(entry.zone, via, query.qtype, answer.rcode, Source.HIT, answer.kind.value)
+        replies = (reply,) if answer.rotation is None else rotations(reply, query, answer.rotation)
+        if len(replies) > 1:
+            entry.turn += 1
+            reply = replies[entry.turn % len(replies)]
+        if self.observer is None:
+            tails = tuple(each[2:] for each in replies)
+            via.ready.put(packet[2:], tails, entry.stored_at + age + 1, tally)
+        else:
+            self.observer(query, reply, client, via, Source.HIT, self._clock() - now)
+        tally[0] += 1
+        if self._cache.prefetch and entry.is_due(now):
+            self._prefetch(query, entry, now)
+        return reply
+
+    def _prefetch(self, query: Query, entry: Entry, now: float) -> None:
+        route = self.routes.find(query.name)
+        if route is not None and self.failures.get(query.key, _recoveries(route), now) is None:
+            entry.asks = 0  # once is enough
+            self.tallies.prefetches_total += self.flights.join(query.key, route, None)
+
+    def _land(self, key: bytes, route: Route[Server], result: Result) -> _Landed:
+        """Remember what a lookup found."""
+        now = self._clock()
+        if isinstance(result, Failed):
+            self.failures.put(key, result.ede, _recoveries(route), now)
+            return _Landed(None, None, result.ede)
+        self.failures.forget(key)
+        entry = self.store.put(key, result.answer, route.limits, route.label, str(result.server), now)
+        return _Landed(result.answer, entry, None)
+
+    def _write_failed(self, pending: Pending, ede: Ede | None) -> bytes:
+        """What to say when there is no fresh answer: a stale one if there is one, otherwise SERVFAIL and the reason."""
+        if pending.stale is not None:
+            return self.write_stale(pending, pending.stale)
+        keepalive = TCP_IDLE_SECONDS if pending.via.tcp else None
+        reply = write_failure(pending.query, codes.SERVFAIL, ede, keepalive_seconds=keepalive)
+        self._count(pending, reply, Source.FAILURE, "failure")
+        return reply
+
+    def _count(self, pending: Pending, reply: bytes, source: Source, kind: str) -> None:
+        query, via = pending.query, pending.via
+        seconds = self._clock() - pending.since
+        self.tallies.cell(pending.route.label, via, query.qtype, reply[3] & codes.RCODE, source, kind)[0] += 1
+        self.tallies.took(pending.route.label, seconds)
+        if self.observer is not None:
+            self.observer(query, reply, pending.client, via, source, seconds)
+
+    def _reject(self, query: Query, rcode: int, ede: Ede | None, client: str, via: Via) -> Reply:
+        reply = write_failure(query, rcode, ede, keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None)
+        self.tallies.cell("", via, query.qtype, rcode, Source.REJECTED, "failure")[0] += 1
+        if self.observer is not None:
+            self.observer(query, reply, client, via, Source.REJECTED, 0.0)
+        return Reply(reply)
+
+    def _reject_packet(self, packet: bytes, rejection: BadPacket, via: Via) -> Reply | Drop:
+        reply = write_rejection(packet, rejection)
+        if reply is None or rejection.rcode is None:
+            self.tallies.dropped[Drop.NOT_A_QUERY] += 1
+            return Drop.NOT_A_QUERY
+        self.tallies.cell("", via, 0, rejection.rcode, Source.REJECTED, "failure")[0] += 1
+        return Reply(reply)
+
+
+class _Waiter:
+    """One client's interest in a flight; it gets one reply, whichever comes first: the landing or the stale answer."""
+
+    __slots__ = ("_engine", "_pending", "_respond")
+
+    def __init__(self, engine: Engine, pending: Pending, respond: Callable[[bytes], None]) -> None:
+        self._engine = engine
+        self._pending: Pending | None = pending
+        self._respond = respond
+
+    def landed(self, landed: _Landed) -> None:
+        """The flight is home."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self._respond(self._engine.write_landed(pending, landed))
+
+    def serve_stale(self, _now: float) -> None:
+        """The client has waited for a fresh answer long enough (RFC 8767 section 5)."""
+        pending, self._pending = self._pending, None
+        if pending is not None and pending.stale is not None:
+            self._respond(self._engine.write_stale(pending, pending.stale))
+
+
+def _cap(landed: _Landed, route: Route[Server]) -> int:
+    """The TTL bound for the reply to a fresh answer: its entry's, or the zone's where it is not remembered."""
+    return route.limits.max_ttl if landed.entry is None else landed.entry.cap
+
+
+def _recoveries(route: Route[Server]) -> int:
+    return sum(server.health.recoveries for server in route.servers)

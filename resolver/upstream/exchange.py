@@ -1,0 +1,163 @@
+"""One question's dealings with its servers: whom to ask next, when to stop waiting, what the end result is. Pure.
+
+An Exchange owns every decision about retries; the code around it (`lookup`) only carries them out:
+
+    step = exchange.next_step(now)       Send -> send it;  Wait -> come back then;  Finished, Failed -> done
+    exchange.answered(send, answer)      an answer to one of its sends came in
+    exchange.failed(send, problem, now)  one of its sends ended without an answer
+
+A send that stays silent for `attempt_timeout` is hedged: the next server (or another connection to the same one) is
+asked as well, and whichever answers first wins. A send that fails at once is replaced at once by the next server; when
+all have failed at once, a short growing pause comes first. A truncated UDP answer is asked again over TCP, an
+unreadable OPT record is left out, and a server that says SERVFAIL or REFUSED is not asked again for this question.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from resolver.message import codes
+from resolver.message.answer import Answer, Kind
+from resolver.message.reply import Ede
+from resolver.upstream.transport import Problem
+
+MAX_SENDS: Final = 8
+"""More tries than this for one question would load servers that are in trouble without helping the asker."""
+_FIRST_PAUSE_SECONDS = 0.02
+_NETWORK_ERRORS = frozenset((Problem.REFUSED, Problem.UNREACHABLE, Problem.RESET, Problem.TLS, Problem.BACKING_OFF))
+
+
+class Send(NamedTuple):
+    """Ask this server now."""
+
+    number: int
+    """0 for the first send of the exchange."""
+    server: Any
+    over_tcp: bool
+    """Use TCP although the zone's transport is UDP: the UDP answer was truncated (RFC 7766 section 5)."""
+    edns: bool
+    hedged: int | None
+    """The number of an earlier send whose connection should not be used again."""
+
+
+class Wait(NamedTuple):
+    """Nothing to do until this time (monotonic seconds), unless something comes in."""
+
+    until: float
+
+
+class Finished(NamedTuple):
+    """The question is answered."""
+
+    answer: Answer
+    server: Any
+
+
+class Failed(NamedTuple):
+    """No server could answer; the client gets SERVFAIL with this."""
+
+    ede: Ede
+
+
+Step = Send | Wait | Finished | Failed
+
+
+class Exchange:
+    """The state of one question. `servers` are asked in the given order and named in errors by `str()`."""
+
+    __slots__ = ("_again", "_attempt_timeout", "_deadline", "_hedge_at", "_in_flight", "_last_send", "_lame",
+                 "_next_server", "_pause", "_problem", "_refusal", "_result", "_sends", "_servers", "_started_at")  # fmt: skip
+
+    def __init__(self, servers: Sequence[Any], attempt_timeout: float, timeout: float, now: float) -> None:
+        self._servers = servers
+        self._attempt_timeout = attempt_timeout
+        self._started_at = now
+        self._deadline = now + timeout
+        self._hedge_at = now
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._sends = 0
+        self._in_flight = 0
+        self._next_server = 0
+        self._again: Send | None = None
+        self._last_send: int | None = None
+        self._lame: list[Any] | None = None
+        self._result: Finished | None = None
+        self._refusal: tuple[Answer, Any] | None = None
+        self._problem: tuple[Problem, Any] | None = None
+
+    def next_step(self, now: float) -> Step:
+        """What to do now."""
+        if self._result is not None:
+            return self._result
+        if now >= self._deadline:
+            return self._failure()
+        if self._again is not None:
+            again, self._again = self._again, None
+            return self._sent(again._replace(number=self._sends), now)
+        if now < self._hedge_at:
+            return Wait(min(self._hedge_at, self._deadline))
+        server = self._choose() if self._sends < MAX_SENDS else None
+        if server is not None:
+            return self._sent(Send(self._sends, server, False, True, self._last_send), now)
+        if self._in_flight:
+            return Wait(self._deadline)
+        return self._failure()
+
+    def answered(self, send: Send, answer: Answer, now: float) -> None:
+        """`send` was answered."""
+        self._in_flight -= 1
+        if answer.truncated and not send.over_tcp:
+            self._again = send._replace(over_tcp=True, hedged=None)
+        elif answer.kind is not Kind.FAILURE:
+            self._result = Finished(answer, send.server)
+        elif answer.rcode == codes.FORMERR and send.edns and not answer.has_opt:
+            self._again = send._replace(edns=False, hedged=None)
+        else:
+            self._refusal = (answer, send.server)
+            if self._lame is None:
+                self._lame = []
+            self._lame.append(send.server)
+            self._hedge_at = now
+
+    def failed(self, send: Send, problem: Problem, now: float) -> None:
+        """`send` ended without an answer (not by silence: the clock tells that)."""
+        self._in_flight -= 1
+        self._problem = (problem, send.server)
+        if send.number + 1 < len(self._servers):
+            self._hedge_at = now
+        elif not self._in_flight:
+            self._hedge_at = now + self._pause
+            self._pause *= 2
+
+    def _sent(self, send: Send, now: float) -> Send:
+        self._last_send = send.number
+        self._sends += 1
+        self._in_flight += 1
+        self._hedge_at = now + self._attempt_timeout
+        return send
+
+    def _choose(self) -> Any:
+        """The next server in turn that has not refused this question; None when all have."""
+        servers, lame = self._servers, self._lame
+        for _ in range(len(servers)):
+            server = servers[self._next_server % len(servers)]
+            self._next_server += 1
+            if lame is None or server not in lame:
+                return server
+        return None
+
+    def _failure(self) -> Failed:
+        if self._refusal is not None:
+            answer, server = self._refusal
+            if answer.ede is not None:
+                return Failed(Ede(answer.ede[0], answer.ede[1].decode("utf-8", "replace")))
+            rcode = codes.RCODE_NAMES.get(answer.rcode, str(answer.rcode))
+            return Failed(Ede(codes.EDE_NO_REACHABLE_AUTHORITY, f"{server} answered {rcode}"))
+        if not self._servers:
+            return Failed(Ede(codes.EDE_NO_REACHABLE_AUTHORITY, "no upstream server is configured"))
+        if self._problem is not None:
+            problem, server = self._problem
+            code = codes.EDE_NETWORK_ERROR if problem in _NETWORK_ERRORS else codes.EDE_NO_REACHABLE_AUTHORITY
+            return Failed(Ede(code, f"{server}: {problem.value}"))
+        asked = ", ".join(str(server) for server in self._servers[: self._sends])
+        waited = round((self._deadline - self._started_at) * 1000)
+        return Failed(Ede(codes.EDE_NO_REACHABLE_AUTHORITY, f"no answer from {asked} in {waited} ms"))

@@ -1,0 +1,62 @@
+"""One lookup per question, however many clients ask: a flight has one lookup and any number of waiters.
+
+Flights belong to nobody: a client that goes away cancels none, the others and the cache still want the answer. Their
+number is bounded; what does not fit is refused at once rather than queued.
+"""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from resolver.upstream.lookup import Lookups, Result
+from resolver.upstream.routes import Route
+from resolver.upstream.server import Server
+
+MAX_FLIGHTS = 4096
+"""Different questions under way: at 900 ms each in the worst case, more than 4,500 failing lookups a second."""
+MAX_WAITERS = 16384
+"""Clients waiting, all flights together: bounds the memory that an outage can cost, about 1 KiB each."""
+
+T = TypeVar("T")
+
+
+class Flights(Generic[T]):
+    """`land(key, route, result)` turns a result into what all waiters of the flight get, once per flight."""
+
+    def __init__(self, lookups: Lookups, land: Callable[[bytes, Route[Server], Result], T]) -> None:
+        self._lookups = lookups
+        self._land = land
+        self._waiters: dict[bytes, list[Callable[[T], None]]] = {}
+        self.waiting = 0
+        self.rejected_total = 0
+        self.joined_total = 0
+        """Questions that found their lookup already under way."""
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def join(self, key: bytes, route: Route[Server], waiter: Callable[[T], None] | None) -> bool:
+        """Wait for the answer to a question, starting its lookup if there is none; False: too many already.
+
+        `waiter` is called exactly once, later; None: nobody waits, the answer is for the cache.
+        """
+        waiters = self._waiters.get(key)
+        if self.waiting >= MAX_WAITERS or (waiters is None and len(self._waiters) >= MAX_FLIGHTS):
+            self.rejected_total += 1
+            return False
+        if waiter is not None:
+            self.waiting += 1
+        if waiters is not None:
+            if waiter is not None:
+                waiters.append(waiter)
+                self.joined_total += 1
+            return True
+        self._waiters[key] = [] if waiter is None else [waiter]
+        self._lookups.start(key, route, lambda result: self._landed(key, route, result))
+        return True
+
+    def _landed(self, key: bytes, route: Route[Server], result: Result) -> None:
+        landed = self._land(key, route, result)
+        waiters = self._waiters.pop(key)
+        self.waiting -= len(waiters)
+        for waiter in waiters:
+            waiter(landed)

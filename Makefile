@@ -22,7 +22,7 @@ test: dev-venv ## all tests that need only Python packages and Debian's servers 
 	$(PYTEST) -m "not e2e" $(ARGS)
 
 e2e: dev-venv ## tests against what is built with Go: the real CoreDNS, Go's resolver
-	@.venv/bin/python -m tests.servers.build
+	@.venv/bin/python -m tests.servers
 	$(PYTEST) -m e2e $(ARGS)
 
 bench: dev-venv ## memory and start time

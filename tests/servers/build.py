@@ -1,0 +1,68 @@
+"""Programs that the tests have built with Go, one per folder with a go.mod, kept until the folder's files change.
+
+A program lives in the user's cache folder under the hash of everything it is made from, so a changed pin is another
+file: nothing is rebuilt by accident, nothing stale is used. Of several test runs at once one builds, the others wait.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests import needs
+
+
+class CannotBuildError(Exception):
+    """A Go program could not be built; the message says what to install or what Go said."""
+
+
+def cache_folder() -> Path:
+    """Where built programs are kept between runs."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "nodelocaldns"
+
+
+def built_path(module: Path) -> Path:
+    """Where the program of this module folder is, or will be once it is built."""
+    digest = hashlib.sha256()
+    for source in sorted([*module.glob("go.*"), *module.glob("*.go")]):
+        digest.update(f"{source.name}\0{source.stat().st_size}\0".encode() + source.read_bytes())
+    return cache_folder() / f"{module.name}-{digest.hexdigest()[:16]}"
+
+
+def build(module: Path) -> Path:
+    """Path of the program of one module folder, built if it is not there yet. Raises CannotBuildError."""
+    target = built_path(module)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        return target
+    with target.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            _compile(module, target)
+    return target
+
+
+def _compile(module: Path, target: Path) -> None:
+    if reason := needs.missing("go"):
+        raise CannotBuildError(reason)
+    print(f"building {module.name} with Go, once for this pin: up to some minutes ...", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    unfinished = target.with_suffix(f".{os.getpid()}")
+    go = subprocess.run(
+        ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(unfinished), "."],
+        cwd=module,
+        env=os.environ | {"CGO_ENABLED": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if go.returncode != 0:
+        words = "\n".join(go.stdout.splitlines()[-15:])
+        raise CannotBuildError(f"go build of {module.name} failed; {needs.GO_HINT} if Go itself complains:\n{words}")
+    unfinished.rename(target)
+    print(f"built {module.name} in {time.monotonic() - started:.0f} s: {target}", file=sys.stderr, flush=True)

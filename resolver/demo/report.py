@@ -77,7 +77,7 @@ def invitation(resolver: Address, admin: Address, look: Look) -> str:
     dig = f"dig @{resolver[0]} -p {resolver[1]}"
     return "\n".join(
         (
-            "Try it (twice, and watch the TTL):",
+            "Try it (twice, and watch the TTL; dig warns about .local, never mind):",
             look.paint(f"  {dig} web.shop.svc.cluster.local", Tone.STRONG),
             f"  {dig} +tcp www.example.com",
             f"  {dig} _pg._tcp.db.shop.svc.cluster.local SRV",

@@ -136,6 +136,10 @@ class Engine:
         elif pending.stale is not None:
             self._lookups.timers.at(pending.since + self._cache.stale_after_seconds, waiter.serve_stale)
 
+    def spent(self, hits: int, seconds: float) -> None:
+        """A listener has sent so many ready replies, each within `seconds` of reading its query."""
+        self.tallies.hit_durations.add(seconds, hits)
+
     def flush(self, name: bytes, *, below: bool = False) -> int:
         """Forget the answers for a name (wire form, lower case; with `below` for all under it); how many there were."""
         self.failures.clear()

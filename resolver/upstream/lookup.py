@@ -183,9 +183,9 @@ class Prober:
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
 
-    def probe(self, server: Server, now: float) -> None:
+    def probe(self, server: Server) -> None:
         """Send a probe if one is due."""
-        if server.probing or not server.health.take_probe(now):
+        if server.probing or not server.health.take_probe(self._lookups.clock()):
             return
         server.probing = True
         _Probe(self._lookups, server).start()

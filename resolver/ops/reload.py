@@ -1,0 +1,75 @@
+"""Take over a changed configuration file while running; a bad one changes nothing and is said so, loudly."""
+
+import logging
+from collections.abc import Callable
+from time import time
+
+from resolver.config import Config, ConfigError, load, restart_needed
+from resolver.ops.logs import event
+from resolver.ops.watch import FileWatch
+
+_log = logging.getLogger(__name__)
+
+
+class Reload:
+    """Watches resolver.yaml. `apply(new)` makes a valid configuration the running one; OSError or ListenError from it
+    (an address that cannot be bound) leaves the old one in force."""
+
+    def __init__(self, path: str, text: str, config: Config, apply: Callable[[Config], None]) -> None:
+        self.config = config
+        """The configuration in force."""
+        self.successful = True
+        """Whether the last change of the file was taken over."""
+        self.succeeded_at = time()
+        """When that last happened, in seconds since the epoch (a metric)."""
+        self.results = {"success": 0, "failure": 0}
+        self._path = path
+        self._apply = apply
+        self._watch = FileWatch(path, self._changed, self._unreadable, seen=text)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._watch.start()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._watch.close()
+
+    def now(self) -> None:
+        """Read the file at once (SIGHUP)."""
+        self._watch.read_now()
+
+    def _changed(self, text: str) -> None:
+        try:
+            config = load(text, self._path)
+        except ConfigError as error:
+            for problem in error.problems:
+                self._failed(f"{self._path}: {problem}")
+            self._count(successful=False)
+            return
+        try:
+            self._apply(config)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the running configuration goes on
+            self._failed(str(error))
+            self._count(successful=False)
+            return
+        later = restart_needed(self.config, config)
+        self.config = config
+        self._count(successful=True)
+        event(_log, logging.INFO, "configuration taken over", file=self._path)
+        if later:
+            keys = ", ".join(later)
+            event(_log, logging.WARNING, "changed keys take effect after a restart", file=self._path, keys=keys)
+
+    def _unreadable(self, reason: str) -> None:
+        self._failed(f"{self._path}: {reason}")
+        self._count(successful=False)
+
+    def _failed(self, problem: str) -> None:
+        event(_log, logging.ERROR, "configuration refused, the old one stays in force", problem=problem)
+
+    def _count(self, *, successful: bool) -> None:
+        self.successful = successful
+        self.results["success" if successful else "failure"] += 1
+        if successful:
+            self.succeeded_at = time()

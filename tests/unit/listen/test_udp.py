@@ -1,0 +1,211 @@
+"""UDP: who gets which reply, from which address, and what cannot stop the listener."""
+
+import asyncio
+import socket
+from time import monotonic
+
+import pytest
+
+from resolver.listen.udp import BATCH
+from tests.unit.listen.fakes import FakeEngine, Run, UdpClient, query, reply_to, settled, udp, way_in
+
+
+def test_reply_goes_back_to_the_client_with_its_id(run: Run) -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as client:
+                assert await client.ask(query("now", 0xBEEF)) == reply_to(query("now", 0xBEEF))
+        assert engine.clients == ["127.0.0.1"]
+
+    run(test)
+
+
+def test_ready_reply_is_sent_without_asking_the_engine_and_counted(run: Run) -> None:
+    async def test() -> None:
+        engine, via, tally = FakeEngine(), way_in(tcp=False), [0]
+        via.ready.put(query("hot")[2:], (b"first", b"second"), monotonic() + 60, tally)
+        async with udp(engine, via=via) as listener:
+            with UdpClient(listener) as client:
+                assert await client.ask(query("hot", 0x4142)) == b"ABfirst"
+                assert await client.ask(query("hot", 0x4344)) == b"CDsecond"
+        assert (tally, engine.hits, engine.clients) == ([2], 2, [])
+
+    run(test)
+
+
+def test_ready_reply_past_its_time_is_not_used(run: Run) -> None:
+    async def test() -> None:
+        engine, via = FakeEngine(), way_in(tcp=False)
+        via.ready.put(query("old")[2:], (b"stale",), monotonic() - 1, [0])
+        async with udp(engine, via=via) as listener:
+            with UdpClient(listener) as client:
+                assert await client.ask(query("old")) == reply_to(query("old"))
+
+    run(test)
+
+
+def test_clients_outside_the_allowed_ones_are_refused_even_where_a_reply_is_ready(run: Run) -> None:
+    async def test() -> None:
+        engine, via, tally = FakeEngine(), way_in(tcp=False), [0]
+        engine.restricted = True
+        via.ready.put(query("hot")[2:], (b"ready",), monotonic() + 60, tally)
+        async with udp(engine, via=via) as listener:
+            with UdpClient(listener) as client:
+                assert (await client.ask(query("hot")))[3] & 0xF == 5
+                engine.allowed.add("127.0.0.1")
+                assert await client.ask(query("hot")) == query("hot")[:2] + b"ready"
+        assert tally == [1]
+
+    run(test)
+
+
+def test_later_replies_go_to_whom_they_belong_in_any_order(run: Run) -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as one, UdpClient(listener) as two:
+                one.send(query("later", 1))
+                two.send(query("later", 2))
+                await engine.until_pending(2)
+                assert listener.pending == 2
+                engine.respond(2)
+                engine.respond(1)
+                assert (await one.receive())[:2] == b"\0\x01"
+                assert (await two.receive())[:2] == b"\0\x02"
+                assert listener.pending == 0
+
+    run(test)
+
+
+def test_more_packets_than_a_batch_are_all_answered(run: Run) -> None:
+    async def test() -> None:
+        async with udp(FakeEngine()) as listener:
+            with UdpClient(listener) as client:
+                for number in range(3 * BATCH):
+                    client.send(query("now", number))
+                numbers = {(await client.receive())[:2] for _ in range(3 * BATCH)}
+        assert len(numbers) == 3 * BATCH
+
+    run(test)
+
+
+def test_exception_in_the_engine_is_contained_and_answered_servfail(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as client:
+                for name in ("boom", "askboom"):
+                    reply = await client.ask(query(name, 7))
+                    assert (reply[:2], reply[2] >> 7, reply[3] & 0xF) == (b"\0\x07", 1, 2)
+                assert await client.ask(query("now")) == reply_to(query("now"))
+            assert (listener.guard.failures, listener.pending) == (2, 0)
+        assert len(caplog.records) == 1  # the second one came within the same second
+
+    run(test)
+
+
+def test_packets_without_a_reply_get_none(run: Run) -> None:
+    async def test() -> None:
+        async with udp(FakeEngine()) as listener:
+            with UdpClient(listener) as client:
+                client.send(query("drop"))
+                client.send(query("now", 9))
+                assert (await client.receive())[:2] == b"\0\x09"
+
+    run(test)
+
+
+def test_reply_the_kernel_refuses_is_counted_by_reason_and_forgotten(run: Run) -> None:
+    async def test() -> None:
+        engine, via = FakeEngine(), way_in(tcp=False)
+        via.ready.put(query("huge")[2:], (bytes(70_000),), monotonic() + 60, [0])
+        async with udp(engine, via=via) as listener:
+            with UdpClient(listener) as client:
+                client.send(query("huge"))
+                assert await client.ask(query("now")) == reply_to(query("now"))
+            assert listener.lost == {"EMSGSIZE": 1}
+
+    run(test)
+
+
+def test_close_answers_what_the_kernel_has_queued_and_waits_for_what_is_looked_up(run: Run) -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as client:
+                for number in range(2 * BATCH):
+                    client.send(query("now", number))
+                client.send(query("later", 999))
+                closing = asyncio.create_task(listener.close(20))
+                await engine.until_pending(1)
+                await settled()
+                assert not closing.done()
+                engine.respond(999)
+                await closing
+                assert len([await client.receive() for _ in range(2 * BATCH + 1)]) == 2 * BATCH + 1
+
+    run(test)
+
+
+def test_close_gives_up_lookups_that_outlast_it_and_ignores_their_replies(run: Run) -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as client:
+                client.send(query("later", 5))
+                await engine.until_pending(1)
+                await listener.close(0)
+                engine.respond(5)
+            assert (listener.pending, listener.lost) == (0, {})
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("bound", "asked"),
+    [("127.0.0.3", "127.0.0.3"), ("0.0.0.0", "127.0.0.2"), ("::1", "::1"), ("::", "::1")],
+)
+def test_reply_leaves_from_the_address_that_was_asked(run: Run, bound: str, asked: str) -> None:
+    async def test() -> None:
+        async with udp(FakeEngine(), bound) as listener:
+            # A connected socket takes packets from the address it asked and from nobody else.
+            with UdpClient(listener, asked) as client:
+                assert await client.ask(query("now")) == reply_to(query("now"))
+
+    run(test)
+
+
+def test_later_reply_on_the_wildcard_address_leaves_from_the_address_that_was_asked(run: Run) -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine, "0.0.0.0") as listener:
+            with UdpClient(listener, "127.0.0.2") as client:
+                client.send(query("later", 3))
+                await engine.until_pending(1)
+                engine.respond(3)
+                assert await client.receive() == reply_to(query("later", 3))
+
+    run(test)
+
+
+def test_ipv4_and_ipv6_listen_side_by_side_on_one_port(run: Run) -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine, "::") as six:
+            port = six.sock.getsockname()[1]
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as four:
+                four.bind(("0.0.0.0", port))
+
+    run(test)
+
+
+def test_packets_shorter_than_an_id_reach_no_ready_reply(run: Run) -> None:
+    async def test() -> None:
+        async with udp(FakeEngine()) as listener:
+            with UdpClient(listener) as client:
+                client.send(b"")
+                client.send(b"x")
+                assert await client.ask(query("now")) == reply_to(query("now"))
+
+    run(test)

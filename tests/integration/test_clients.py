@@ -1,0 +1,35 @@
+"""The C libraries of the usual base images, glibc and musl, in a pod whose only nameserver is the resolver."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab.clients import Client, Found, dig_client, glibc, musl
+from tests.lab.expected import OUTSIDE, SERVICES, SHORT_SERVICES
+from tests.lab.scene import Scene
+from tests.lab.servers import Unbound
+
+pytestmark = [
+    pytest.mark.needs("netns", "nft", "dig", "unbound", "nsd", "gcc", "musl-gcc"),
+    pytest.mark.usefixtures("resolver"),
+]
+
+MAKERS: dict[str, Callable[[Path], Client]] = {
+    "glibc": glibc,
+    "musl": musl,
+    "dig": lambda _: dig_client(),
+    "dig over TCP": lambda _: dig_client("+tcp"),
+}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return MAKERS[request.param](tmp_path_factory.mktemp("client"))
+
+
+@pytest.mark.parametrize(("name", "expected"), [*SERVICES.items(), *SHORT_SERVICES.items(), *OUTSIDE.items()])
+def test_client_finds_exactly_the_right_addresses(
+    debian: Scene[Unbound], client: Client, name: str, expected: Found
+) -> None:
+    assert client.lookup(debian.lab.pod, name) == expected

@@ -1,0 +1,3 @@
+module nodelocaldns/tests/netgo
+
+go 1.21

@@ -1,0 +1,111 @@
+"""The resolver under test as an operator runs it: `python -m resolver --config FILE` in the node's namespace.
+
+Its configuration is a file that the test may replace while it runs; what it says about itself comes from its admin
+address.
+"""
+
+import http.client
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.lab.ask import ask, connected
+from tests.lab.netns import Namespace
+from tests.lab.process import Process
+from tests.lab.topology import CLUSTER_DNS, LOCAL, LOCAL_V6, WORLD_DNS
+
+REPOSITORY = Path(__file__).parents[2]
+ADMIN = ("127.0.0.1", 9253)
+
+Configuration = dict[str, Any]
+
+
+def configuration(
+    *, cluster: Mapping[str, Any] | None = None, world: Mapping[str, Any] | None = None, **topics: Mapping[str, Any]
+) -> Configuration:
+    """resolver.yaml for the lab: the contract's defaults, changed per zone (`cluster`, `world`) and per topic
+    (`cache`, `log`).
+    """
+    cluster_zone = {"names": ["cluster.local", "in-addr.arpa", "ip6.arpa"], "upstreams": [CLUSTER_DNS]}
+    world_zone = {"names": ["."], "upstreams": [WORLD_DNS]}
+    return {
+        "listen": {"addresses": [LOCAL, LOCAL_V6], "port": 53},
+        "zones": [{**cluster_zone, **(cluster or {})}, {**world_zone, **(world or {})}],
+        "admin": {"address": ADMIN[0], "port": ADMIN[1]},
+        **topics,
+    }
+
+
+class Resolver:
+    """One resolver process. `first_answer_seconds`: from its start to its first answer to a DNS query."""
+
+    def __init__(self, node: Namespace, folder: Path, config: Configuration, *, measured: bool = True) -> None:
+        self._node = node
+        self.file = folder / "resolver.yaml"
+        self.configure(config)
+        # Coverage measures the processes that tests start as well; what it adds to memory and start time is not the
+        # resolver's.
+        environment = {
+            name: value for name, value in os.environ.items() if measured or not name.startswith("COVERAGE_")
+        }
+        command = [sys.executable, "-m", "resolver", "--config", str(self.file)]
+        self.process = Process(node, command, folder / "resolver.log", environment, folder=REPOSITORY)
+        self.first_answer_seconds = 0.0
+
+    def configure(self, config: Configuration | str) -> None:
+        """Put a new configuration in place in one step, as an editor or a ConfigMap does; a string is written as it
+        is.
+        """
+        text = config if isinstance(config, str) else yaml.safe_dump(config, sort_keys=False)
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(self.file)
+
+    def start(self) -> None:
+        """Start it; returns when it answers a DNS query and calls itself ready."""
+        started = time.monotonic()
+        self.process.start(self._answers)
+        self.first_answer_seconds = time.monotonic() - started
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        return self.process.stop()
+
+    def hang_up(self) -> None:
+        """SIGHUP to the process that was started."""
+        os.kill(self.process.pid, signal.SIGHUP)
+
+    def admin(self, path: str, method: str = "GET") -> tuple[int, str]:
+        """Status and body of an admin page."""
+        connection = http.client.HTTPConnection(*ADMIN)
+        with connected(self._node, *ADMIN, tcp=True) as connection.sock:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that carry these labels; 0 when there is none."""
+        families = text_string_to_metric_families(self.admin("/metrics")[1])
+        samples = (sample for family in families for sample in family.samples if sample.name == name)
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+    def resident_bytes(self) -> dict[int, int]:
+        """Resident memory by process: the one that was started and all below it."""
+        found, waiting = {}, [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            status = Path("/proc", str(pid), "status").read_text()
+            found[pid] = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+            for children in Path("/proc", str(pid), "task").glob("*/children"):
+                waiting.extend(int(child) for child in children.read_text().split())
+        return found
+
+    def _answers(self) -> bool:
+        return ask(self._node, LOCAL, "kubernetes.default.svc.cluster.local", patience_seconds=1.0) is not None

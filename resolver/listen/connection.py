@@ -99,14 +99,14 @@ class Connection(asyncio.BufferedProtocol):
             self._reading = False
             self._transport.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a reset is the client's good right
+    def connection_lost(self, exc: Exception | None) -> None:
         self._finishing_since = self._finishing_since or monotonic()
         self._unstick()
         self._backlog.clear()
         self._drop_output()
         self._listener.forget(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a guess, and one size suits all
+    def get_buffer(self, sizehint: int) -> memoryview:
         return self._listener.read_buffer
 
     def buffer_updated(self, nbytes: int) -> None:

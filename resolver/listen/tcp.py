@@ -2,9 +2,14 @@
 
 When all places are taken, the connection that has been idle longest makes room; only where none is idle is a new one
 refused. One timer for all connections looks once per second for those that take too long.
+
+Connections are accepted here and not by the loop's create_server: of an error that accept() reports for one connection
+(accept(2) lists them) uvloop closes the listening socket for good, and without file descriptors asyncio logs a
+traceback up to a thousand times per second.
 """
 
 import asyncio
+import errno
 import socket
 from collections import Counter
 from enum import Enum
@@ -13,10 +18,15 @@ from time import monotonic
 from resolver.engine import Engine
 from resolver.listen.connection import Connection, Ending, TcpLimits
 from resolver.listen.guard import Guard
+from resolver.listen.sockets import TCP_BACKLOG
 from resolver.outcome import Via
 
 READ_BYTES = 16 * 1024
+ACCEPT_BATCH = 32  # connections per wake-up
 _SWEEP_SECONDS = 1.0
+_ACCEPT_PAUSE_SECONDS = 1.0
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_LAST_TURNS = 3  # of the loop: its reader's registration, a connection's first read, its end
 
 
 class Refusal(Enum):
@@ -49,17 +59,20 @@ class TcpListener:
         self.accepted_total = 0
         """Connections that were let in."""
         self.refused = dict.fromkeys(Refusal, 0)
+        self.accept_errors: dict[str, int] = {}
+        """Connections that could not be accepted, by the kernel's reason."""
         self.ended = dict.fromkeys(Ending, 0)
         """Connections that were ended by us."""
         self.stuck = 0
         """Connections whose clients do not read their replies."""
         self.sock = sock
-        self._server: asyncio.Server | None = None
+        self._adopting: set[asyncio.Task[None]] = set()
         self._connections: dict[Connection, None] = {}
         self._per_client: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self._closing = False
-        self._empty = asyncio.Event()
+        self._left = asyncio.Event()
 
     @property
     def connections(self) -> int:
@@ -74,27 +87,51 @@ class TcpListener:
 
     async def start(self) -> None:
         """Begin to accept connections."""
-        self._server = await self.loop.create_server(lambda: Connection(self), sock=self.sock, backlog=1024)
+        self.loop.add_reader(self.sock, self.accept_batch)
 
     async def close(self, seconds: float) -> None:
-        """Accept no more, answer what was read, close; what is not done within `seconds` is given up."""
+        """Accept no more, answer what has been sent by now, close; what is not done within `seconds` is given up.
+
+        Idempotent.
+        """
+        if self._closing:
+            return
+        await self._accept_the_last()
         self._closing = True
-        if self._server is not None:
-            self._server.close()
-        # One turn of the loop more, for the queries that are here already.
-        await asyncio.sleep(0)
+        self.sock.close()
         for connection in list(self._connections):
             connection.finish(Ending.SHUTDOWN)
         try:
             async with asyncio.timeout(seconds):
-                while self._connections:
-                    self._empty.clear()
-                    await self._empty.wait()
+                while self._connections or self._adopting:
+                    self._left.clear()
+                    await self._left.wait()
         except TimeoutError:
             for connection in list(self._connections):
                 connection.abort(Ending.SHUTDOWN)
+            await _turns()
         if self._timer is not None:
             self._timer.cancel()
+
+    def accept_batch(self) -> int:
+        """Accept up to ACCEPT_BATCH connections that wait; how many there were."""
+        for accepted in range(ACCEPT_BATCH):
+            try:
+                sock, _ = self.sock.accept()
+            except BlockingIOError:
+                return accepted
+            except OSError as error:
+                reason = errno.errorcode.get(error.errno or 0, "other")
+                self.accept_errors[reason] = self.accept_errors.get(reason, 0) + 1
+                if error.errno in _EXHAUSTED:
+                    self._pause_accepting()
+                    return accepted
+                continue  # it was that connection's error, and it is gone
+            sock.setblocking(False)
+            task = self.loop.create_task(self._adopt(sock), name="adopt a TCP connection")
+            self._adopting.add(task)
+            task.add_done_callback(self._adopted)
+        return ACCEPT_BATCH
 
     def admit(self, connection: Connection) -> bool:
         """Whether a new connection may stay; it is kept then until `forget`."""
@@ -117,13 +154,43 @@ class TcpListener:
         self._per_client[connection.client] -= 1
         if not self._per_client[connection.client]:
             del self._per_client[connection.client]
-        if not self._connections:
-            self._empty.set()
+        self._left.set()
 
     def sweep(self, now: float) -> None:
         """End the connections that have taken too long by `now` (monotonic seconds)."""
         for connection in list(self._connections):
             connection.sweep(now)
+
+    async def _accept_the_last(self) -> None:
+        """Let in who waits in the kernel's queue, and let the loop read what they have sent."""
+        self.loop.remove_reader(self.sock)
+        for _ in range(TCP_BACKLOG // ACCEPT_BATCH):
+            if self.accept_batch() < ACCEPT_BATCH:
+                break
+            await asyncio.sleep(0)
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._adopting:
+            await asyncio.wait(self._adopting)
+        await _turns()
+
+    async def _adopt(self, sock: socket.socket) -> None:
+        """Hand an accepted socket to the loop; `admit` decides about it next."""
+        try:
+            await self.loop.connect_accepted_socket(lambda: Connection(self), sock)
+        except OSError:
+            sock.close()
+            self.refused[Refusal.GONE] += 1
+
+    def _adopted(self, task: asyncio.Task[None]) -> None:
+        self._adopting.discard(task)
+        self._left.set()
+
+    def _pause_accepting(self) -> None:
+        """Wait for file descriptors or memory; clients wait in the kernel's queue meanwhile."""
+        self._make_room()
+        self.loop.remove_reader(self.sock)
+        self._pause = self.loop.call_later(_ACCEPT_PAUSE_SECONDS, self.loop.add_reader, self.sock, self.accept_batch)
 
     def _refusal(self, connection: Connection) -> Refusal | None:
         if self._closing:
@@ -150,3 +217,9 @@ class TcpListener:
         self.sweep(monotonic())
         if self._connections:
             self._timer = self.loop.call_later(_SWEEP_SECONDS, self._tick)
+
+
+async def _turns() -> None:
+    """Let the loop do what is due now."""
+    for _ in range(_LAST_TURNS):
+        await asyncio.sleep(0)

@@ -191,6 +191,12 @@ async def connected(listener: TcpListener, address: str | None = None) -> AsyncI
             await writer.wait_closed()
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop turn until something holds; the limit of `run` ends a wait in vain."""
+    while not condition():  # noqa: ASYNC110 - there is no event to wait for: the condition is a look inside
+        await asyncio.sleep(0)
+
+
 async def settled(loops: int = 10) -> None:
     """Let everything happen that is ready to happen."""
     for _ in range(loops):

@@ -41,12 +41,12 @@ class _Receiver(asyncio.DatagramProtocol):
     def __init__(self, waiting: dict[bytes, asyncio.Future[bytes]]) -> None:
         self._waiting = waiting
 
-    def datagram_received(self, data: bytes, addr: Address) -> None:  # noqa: ARG002 - asyncio calls it so
+    def datagram_received(self, data: bytes, addr: Address) -> None:
         reply = self._waiting.get(data[:2])
         if reply is not None and not reply.done():
             reply.set_result(data)
 
-    def error_received(self, exc: Exception) -> None:  # noqa: ARG002 - asyncio calls it so
+    def error_received(self, exc: Exception) -> None:
         """Give up at once: on a connected socket this is ICMP's "nobody listens there"."""
         for reply in self._waiting.values():
             reply.cancel()

@@ -169,8 +169,9 @@ def test_client_that_reads_nothing_is_not_read_from_and_given_up_in_time(run: Ru
             listener.sweep(monotonic() + 9)
             assert listener.connections == 1
             listener.sweep(monotonic() + 10)
+            assert listener.ended[Ending.SLOW_READER] == 1
             await gone(listener)
-            assert (listener.ended[Ending.SLOW_READER], listener.stuck) == (1, 0)
+            assert listener.stuck == 0
 
     run(test)
 
@@ -178,7 +179,7 @@ def test_client_that_reads_nothing_is_not_read_from_and_given_up_in_time(run: Ru
 def test_replies_that_pile_up_unread_end_the_connection_at_the_bound(run: Run) -> None:
     async def test() -> None:
         engine = FakeEngine()
-        async with tcp(engine, unsent_bytes=300_000) as listener, connected(listener) as client:
+        async with tcp(engine, unsent_bytes=300_000, drain_seconds=1000) as listener, connected(listener) as client:
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             client.send(*(query("biglater", number) for number in range(128)))
             await engine.until_pending(128)
@@ -225,8 +226,9 @@ def test_idle_connection_is_closed_and_one_with_a_query_in_flight_is_not(run: Ru
             listener.sweep(monotonic() + 9)
             assert listener.connections == 2
             listener.sweep(monotonic() + 10)
+            assert listener.ended[Ending.IDLE] == 1
             assert await idle.ended()
-            assert (listener.connections, listener.ended[Ending.IDLE]) == (1, 1)
+            assert listener.connections == 1
             engine.respond(1)
             assert (await busy.receive())[:2] == b"\0\x01"
 
@@ -243,8 +245,8 @@ def test_message_that_trickles_gets_no_extension(run: Run) -> None:
             client.writer.write(frame(query("now"))[1:20])
             await settled()
             listener.sweep(begun + 10)
-            assert await client.ended()
             assert listener.ended[Ending.SLOW_MESSAGE] == 1
+            assert await client.ended()
 
     run(test)
 
@@ -293,6 +295,7 @@ def test_one_client_cannot_take_the_connections_of_others(run: Run) -> None:
                     assert await asyncio.get_running_loop().sock_recv(sock, 500) == frame(reply_to(query("now")))
             assert listener.refused[Refusal.CLIENT_FULL] == 1
             await gone(listener)
+            assert not listener._per_client  # clients that are gone are forgotten
             async with connected(listener, "127.0.0.1") as again:
                 assert await again.ask(query("now")) == reply_to(query("now"))
 
@@ -375,8 +378,8 @@ def test_client_that_ends_but_never_reads_is_given_up_in_time(run: Run) -> None:
             await until(lambda: listener.stuck)
             await settled()
             listener.sweep(monotonic() + 10)
-            await gone(listener)
             assert listener.ended[Ending.SLOW_READER] == 1
+            await gone(listener)
 
     run(test)
 

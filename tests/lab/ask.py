@@ -37,13 +37,8 @@ def ask(
     """The server's answer; None when it did not give one in time, refused the connection or broke it."""
     with contextlib.suppress(OSError), connected(namespace, server, port, tcp) as channel:
         channel.settimeout(patience_seconds)
-        query = question(name, record_type)
-        if not tcp:
-            channel.send(query)
-            return DNSRecord.parse(channel.recv(65535))
-        channel.sendall(struct.pack("!H", len(query)) + query)
-        stream = channel.makefile("rb")
-        return DNSRecord.parse(stream.read(*struct.unpack("!H", stream.read(2))))
+        send(channel, question(name, record_type))
+        return receive(channel)
     return None
 
 
@@ -57,3 +52,26 @@ def connected(namespace: Namespace, server: str, port: int = 53, tcp: bool = Fal
         channel.settimeout(5.0)
         channel.connect((server, port))
         yield channel
+
+
+def send(channel: socket.socket, query: bytes) -> None:
+    """Send a query as the socket's transport wants it."""
+    channel.sendall(struct.pack("!H", len(query)) + query if channel.type == socket.SOCK_STREAM else query)
+
+
+def receive(channel: socket.socket) -> DNSRecord:
+    """The next answer; raises OSError when none comes or the connection ends."""
+    if channel.type == socket.SOCK_DGRAM:
+        return DNSRecord.parse(channel.recv(65535))
+    size = struct.unpack("!H", _exactly(channel, 2))[0]
+    return DNSRecord.parse(_exactly(channel, size))
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = channel.recv(size - len(data))
+        if not more:
+            raise ConnectionResetError("the connection ended before the answer")
+        data += more
+    return data

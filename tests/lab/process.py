@@ -67,6 +67,10 @@ class Process:
         """Send a signal to the program and to the processes it started."""
         os.killpg(self.pid, number)
 
+    def terminate(self) -> None:
+        """SIGTERM to the program alone, without waiting for its end."""
+        os.kill(self.pid, signal.SIGTERM)
+
     def stop(self) -> int:
         """SIGTERM to the program alone, as an init system would; returns its exit status (negative: killed by that
         signal).

@@ -78,6 +78,10 @@ class Resolver:
         """SIGTERM; returns the exit status."""
         return self.process.stop()
 
+    def terminate(self) -> None:
+        """SIGTERM, without waiting."""
+        self.process.terminate()
+
     def hang_up(self) -> None:
         """SIGHUP to the process that was started."""
         os.kill(self.process.pid, signal.SIGHUP)

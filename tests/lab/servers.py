@@ -173,6 +173,7 @@ server:
     username: ""
     chroot: ""
     server-count: 1
+    rrl-ratelimit: 0
     database: ""
     pidfile: "{folder}/nsd.pid"
     xfrdfile: "{folder}/xfrd.state"

@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 20.0
 PAUSE_SECONDS = 0.01
 
 
-def wait_until(condition: Callable[[], Value], what: str, patience_seconds: float = PATIENCE_SECONDS) -> Value:
+def wait_until(condition: Callable[[], Value | None], what: str, patience_seconds: float = PATIENCE_SECONDS) -> Value:
     """Ask `condition` until it returns something true and return that; AssertionError naming `what` when patience
     ends.
     """

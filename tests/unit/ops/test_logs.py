@@ -68,7 +68,7 @@ def test_text_is_one_line_for_people_and_quotes_what_could_be_misread(tmp_path: 
 def test_an_exception_is_written_with_its_traceback(tmp_path: Path) -> None:
     written = Written(tmp_path / "log", Log())
     try:
-        os.stat("/nowhere")
+        Path("/nowhere").stat()
     except OSError:
         log.exception("it failed")
     (line,) = written.objects()

@@ -15,7 +15,7 @@ from resolver.cache.packets import Budget
 from resolver.cache.store import Entry, Store
 from resolver.config import Cache
 from resolver.message import codes
-from resolver.message.answer import Answer
+from resolver.message.answer import Answer, Kind
 from resolver.message.query import BadPacket, Query, read_query
 from resolver.message.reply import STALE_TTL, Ede, room, rotations, write_failure, write_rejection, write_reply
 from resolver.outcome import Drop, Observer, Outcome, Pending, Reply, Source, Via
@@ -172,8 +172,8 @@ class Engine:
         query, via, answer = pending.query, pending.via, entry.answer
         entry.turn += 1
         reply = write_reply(
-            query, answer, room_bytes=room(query, tcp=via.tcp), cap=STALE_TTL, turn=entry.turn, ede=_STALE,
-            keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
+            query, answer, room_bytes=room(query, tcp=via.tcp), cap=min(STALE_TTL, entry.cap), turn=entry.turn,
+            ede=_STALE, keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
         self._count(pending, reply, Source.STALE, answer.kind.value)
         return reply
@@ -186,10 +186,11 @@ class Engine:
             keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
         tally = self.tallies.cell(entry.zone, via, query.qtype, answer.rcode, Source.HIT, answer.kind.value)
-        replies = (reply,) if answer.rotation is None else rotations(reply, query, answer.rotation)
-        if len(replies) > 1:
+        replies: tuple[bytes, ...] = (reply,)
+        if answer.rotation is not None:
             entry.turn += 1
-            reply = replies[entry.turn % len(replies)]
+            replies = rotations(reply, query, answer.rotation, entry.turn)
+            reply = replies[-1]  # the ready replies begin with the first
         if self.observer is None:
             tails = tuple(each[2:] for each in replies)
             via.ready.put(packet[2:], tails, entry.stored_at + age + 1, tally)
@@ -274,7 +275,11 @@ class _Waiter:
 
 def _cap(landed: _Landed, route: Route[Server]) -> int:
     """The TTL bound for the reply to a fresh answer: its entry's, or the zone's where it is not remembered."""
-    return route.limits.max_ttl if landed.entry is None else landed.entry.cap
+    if landed.entry is not None:
+        return landed.entry.cap
+    if landed.answer is None or landed.answer.kind is Kind.POSITIVE:
+        return route.limits.max_ttl
+    return min(route.limits.max_nttl, landed.answer.negative_ttl or 0)
 
 
 def _recoveries(route: Route[Server]) -> int:

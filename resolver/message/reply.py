@@ -13,6 +13,7 @@ _OPTION = Struct("!HH")
 _BARE_HEADER = HEADER.pack(0, codes.RD, 1, 0, 0, 0)
 STALE_TTL = 30  # RFC 8767 section 4
 MAX_ROTATIONS = 8
+_EDE_TEXT_BYTES = 200  # leaves room for everything else in 512 bytes
 
 
 class Ede(NamedTuple):
@@ -72,9 +73,7 @@ def write_reply(
     return b"".join((query.id, header[2:], query.question, records, opt))
 
 
-def write_failure(
-    query: Query, rcode: int, ede: Ede | None = None, *, keepalive_seconds: float | None = None
-) -> bytes:
+def write_failure(query: Query, rcode: int, ede: Ede | None = None, *, keepalive_seconds: float | None = None) -> bytes:
     """A reply without records: rcode and, for clients that speak EDNS, the reason."""
     opt = write_opt(query, rcode, ede, keepalive_seconds)
     header = HEADER.pack(0, _flags(query.flags, rcode), 1, 0, 0, 1 if opt else 0)
@@ -103,7 +102,8 @@ def write_opt(query: Query, rcode: int, ede: Ede | None, keepalive_seconds: floa
         return b""
     options = b""
     if ede is not None:
-        text = ede.text.encode()[:200]
+        text = ede.text.encode("utf-8", "replace")[:_EDE_TEXT_BYTES]
+        text = text.decode("utf-8", "ignore").encode()  # no half letter at the end
         options = _OPTION.pack(codes.OPTION_EDE, 2 + len(text)) + ede.code.to_bytes(2, "big") + text
     if keepalive_seconds is not None and edns.keepalive:
         tenths = min(int(keepalive_seconds * 10), 0xFFFF)  # RFC 7828 section 3.1: units of 100 ms
@@ -131,17 +131,23 @@ def _rotated(records: bytes, rotation: Rotation, turn: int) -> bytes:
     return records[:start] + records[middle:end] + records[start:middle] + records[end:]
 
 
-def rotations(reply: bytes, query: Query, rotation: Rotation) -> tuple[bytes, ...]:
-    """A reply in all the orders of its address set, at most MAX_ROTATIONS; just itself where TC left no records."""
+def rotations(reply: bytes, query: Query, rotation: Rotation, first: int = 0) -> tuple[bytes, ...]:
+    """A reply in the orders of its address set that follow turn `first`; just itself where TC left no records.
+
+    Of a large set at most MAX_ROTATIONS, spread evenly: with another `first` each second every address has its turn.
+    """
     if reply[2] & 2:
         return (reply,)
     start, record_bytes, count = rotation
     moved = Rotation(HEADER_BYTES + len(query.question) + start, record_bytes, count)
-    return tuple(_rotated(reply, moved, turn) for turn in range(min(count, MAX_ROTATIONS)))
+    orders = min(count, MAX_ROTATIONS)
+    return tuple(_rotated(reply, moved, first + order * count // orders) for order in range(orders))
 
 
 def _question_of(packet: bytes) -> bytes:
     """The question of a packet whose other parts are wrong, or nothing."""
+    if packet[4:6] == b"\0\0":
+        return b""
     offset = HEADER_BYTES
     while offset < len(packet) and 0 < packet[offset] < 64:
         offset += packet[offset] + 1

@@ -12,13 +12,16 @@ from struct import error as StructError  # noqa: N812 - the class has a lower-ca
 from typing import NamedTuple
 
 from resolver.message import codes
-from resolver.message.query import HEADER, HEADER_BYTES, BadPacket
+from resolver.message.query import HEADER, HEADER_BYTES, MAX_NAME_BYTES, BadPacket
 
 _RECORD = Struct("!HHIH")  # type, class, TTL, RDLENGTH
 _RECORD_BYTES = 10
 _OPTION = Struct("!HH")
 _MAX_TTL = 0x7FFFFFFF
 _POINTER = 0xC0
+_MAX_JUMPS = 32
+"""Compressors write one pointer per name and chains of a few; this bounds what a hostile packet can cost."""
+_MAX_EDE_TEXT_BYTES = 200  # what is kept of a server's sentence, so that memory does not depend on its length
 
 # Where names stand in the data of the types that may carry compressed ones (RFC 1035 section 3.3, RFC 3597 section 4):
 # (bytes before the first name, how many names).
@@ -26,6 +29,7 @@ _NAMES_IN_DATA = {
     codes.NS: (0, 1), codes.CNAME: (0, 1), codes.PTR: (0, 1), codes.DNAME: (0, 1), codes.SOA: (0, 2),
     codes.MX: (2, 1), codes.SRV: (6, 1),
 }  # fmt: skip
+_ADDRESS_BYTES = {codes.A: 4, codes.AAAA: 16}
 # The types whose additional records help the asker; for the others the reply ends after the answer section.
 _USEFUL_ADDITIONALS = frozenset((codes.SRV, codes.MX, codes.NS, 35, 64, 65))
 
@@ -82,7 +86,8 @@ class Answer(NamedTuple):
 def is_answer_to(packet: bytes, question: bytes) -> bool:
     """Whether `packet` is a response to `question` (wire form, lower case). The ID is the caller's to match.
 
-    A server that cannot read a query may leave the question out of its error (RFC 9619 allows QDCOUNT 0 there).
+    A server that cannot read a query may leave the question out of its error (RFC 9619 allows QDCOUNT 0 there);
+    NXDOMAIN is no such error: it says something about a name, so it has to say about which.
     """
     if len(packet) < HEADER_BYTES:
         return False
@@ -93,17 +98,18 @@ def is_answer_to(packet: bytes, question: bytes) -> bool:
     echoed = packet[HEADER_BYTES:end]
     if echoed == question or (echoed[-4:] == question[-4:] and echoed[:-4].lower() == question[:-4]):
         return packet[4] == 0 and packet[5] == 1
-    return packet[4:6] == b"\0\0" and bool(flags & codes.RCODE)
+    return packet[4:6] == b"\0\0" and flags & codes.RCODE not in (codes.NOERROR, codes.NXDOMAIN)
 
 
 class _Walk:
     """One pass over the records of a packet."""
 
-    __slots__ = ("ede", "extended_rcode", "has_opt", "minimum", "offset", "packet", "soa_ttl")
+    __slots__ = ("ede", "extended_rcode", "has_opt", "minimum", "offset", "packet", "question_name_bytes", "soa_ttl")
 
     def __init__(self, packet: bytes, offset: int) -> None:
         self.packet = packet
         self.offset = offset
+        self.question_name_bytes = offset - HEADER_BYTES - 4  # negative where there is no question
         self.soa_ttl: int | None = None
         self.minimum = 0
         self.has_opt = False
@@ -111,19 +117,43 @@ class _Walk:
         self.ede: tuple[int, bytes] | None = None
 
     def skip_name(self, offset: int) -> int:
-        """The offset after a name; a pointer ends it and must lead backwards, so that following it ends."""
+        """The offset after a name, which has at most 255 octets and whose pointers lead backwards, so that they end."""
         packet = self.packet
         start = offset
         while length := packet[offset]:
             if length >= _POINTER:
                 target = (length & 0x3F) << 8 | packet[offset + 1]
-                if not HEADER_BYTES <= target < start:
-                    raise BadPacket("a compression pointer that does not lead backwards")
+                if target == HEADER_BYTES and self.question_name_bytes > 0:  # nearly always: the name asked for
+                    if offset - start + self.question_name_bytes > MAX_NAME_BYTES:
+                        raise BadPacket("a name of more than 255 octets")
+                else:
+                    self._follow(target, start, offset - start)
                 return offset + 2
             if length > 63:
                 raise BadPacket("a reserved label type")
             offset += length + 1
+        if offset + 1 - start > MAX_NAME_BYTES:
+            raise BadPacket("a name of more than 255 octets")
         return offset + 1
+
+    def _follow(self, target: int, before: int, name_bytes: int) -> None:
+        """Check the rest of a name of which `name_bytes` are known; it may lie in data that nobody has looked at."""
+        packet = self.packet
+        for _ in range(_MAX_JUMPS):
+            if not HEADER_BYTES <= target < before:
+                raise BadPacket("a compression pointer that does not lead backwards")
+            at = before = target
+            while 0 < (length := packet[at]) < 64:
+                at += length + 1
+            name_bytes += at - target
+            if name_bytes >= MAX_NAME_BYTES:
+                raise BadPacket("a name of more than 255 octets")
+            if length == 0:
+                return
+            if length < _POINTER:
+                raise BadPacket("a reserved label type")
+            target = (length & 0x3F) << 8 | packet[at + 1]
+        raise BadPacket("a name in too many pieces")
 
     def record(self) -> tuple[int, int, int, int]:
         """Step over one record: (type, TTL, offset of the TTL, offset of the data). RFC 1035 section 4.1.3."""
@@ -140,8 +170,17 @@ class _Walk:
                 at = self.skip_name(at)
             if at + (20 if rtype == codes.SOA else 0) != end:
                 raise BadPacket("record data of the wrong length")
+        elif length != _ADDRESS_BYTES.get(rtype, length):
+            raise BadPacket("an address of the wrong length")
         # A TTL with the top bit set means zero (RFC 2181 section 8).
         return rtype, ttl if ttl <= _MAX_TTL else 0, fixed + 4, data
+
+    def data_record(self) -> tuple[int, int, int]:
+        """Step over a record of the answer or authority section: (type, TTL, offset of the TTL)."""
+        rtype, ttl, ttl_at, _ = self.record()
+        if rtype == codes.OPT:
+            raise BadPacket("an OPT record outside the additional section")
+        return rtype, ttl, ttl_at
 
     def read_opt(self, ttl_at: int, data: int) -> None:
         """The rcode's upper bits and the first extended error of an OPT record."""
@@ -153,7 +192,7 @@ class _Walk:
             option, length = _OPTION.unpack_from(self.packet, data)
             data += 4
             if option == codes.OPTION_EDE and 2 <= length <= self.offset - data and self.ede is None:
-                text = self.packet[data + 2 : data + length]
+                text = self.packet[data + 2 : data + min(length, 2 + _MAX_EDE_TEXT_BYTES)]
                 self.ede = (self.packet[data] << 8 | self.packet[data + 1], text)
             data += length
 
@@ -167,12 +206,12 @@ class _Walk:
 def read_answer(packet: bytes, question: bytes, *, dnssec_ok: bool = False) -> Answer:
     """Read a packet for which `is_answer_to(packet, question)` holds; raises BadPacket and nothing else."""
     try:
-        return _read_answer(packet, question, dnssec_ok)
+        return _read_answer(packet, question, dnssec_ok=dnssec_ok)
     except (IndexError, StructError):
         raise BadPacket("ends inside a record") from None
 
 
-def _read_answer(packet: bytes, question: bytes, dnssec_ok: bool) -> Answer:
+def _read_answer(packet: bytes, question: bytes, *, dnssec_ok: bool) -> Answer:
     _, flags, questions, answer_count, authority_count, additional_count = HEADER.unpack_from(packet)
     base = HEADER_BYTES + (len(question) if questions else 0)
     walk = _Walk(packet, base)
@@ -181,20 +220,20 @@ def _read_answer(packet: bytes, question: bytes, dnssec_ok: bool) -> Answer:
     answered = False
     positive_ttl = _MAX_TTL
     for _ in range(answer_count):
-        rtype, ttl, ttl_at, _ = walk.record()
+        rtype, ttl, ttl_at = walk.data_record()
         ttls.append((ttl_at - base, ttl))
-        answered = answered or rtype == qtype or qtype == codes.ANY
+        answered = answered or qtype in (rtype, codes.ANY)
         positive_ttl = min(positive_ttl, ttl)
     answer_end = walk.offset
     for _ in range(authority_count):
-        rtype, ttl, ttl_at, _ = walk.record()
+        rtype, ttl, ttl_at = walk.data_record()
         ttls.append((ttl_at - base, ttl))
         if rtype == codes.SOA:
             walk.read_soa(ttl)
     authority_end, kept_ttls = walk.offset, len(ttls)
     end, additionals = _read_additionals(walk, additional_count, base, ttls)
     rcode = flags & codes.RCODE | walk.extended_rcode
-    kind = _kind(rcode, answered)
+    kind = _kind(rcode, answered=answered)
     if kind is Kind.POSITIVE and not dnssec_ok and qtype not in _USEFUL_ADDITIONALS:
         end, authority_count, additionals, kept_ttls = answer_end, 0, 0, answer_count
     elif additionals == 0:
@@ -213,7 +252,7 @@ def _read_answer(packet: bytes, question: bytes, dnssec_ok: bool) -> Answer:
         ttls=tuple(ttls[:kept_ttls]),
         positive_ttl=positive_ttl if answer_count else 0,
         negative_ttl=None if walk.soa_ttl is None else min(walk.soa_ttl, walk.minimum),
-        rotation=_rotation(sections, qtype, ttls[:answer_count]) if answer_count > 1 else None,
+        rotation=_rotation(sections, qtype, ttls) if answer_count > 1 and kept_ttls == answer_count else None,
         ede=walk.ede,
         has_opt=walk.has_opt,
     )
@@ -236,7 +275,7 @@ def _read_additionals(walk: _Walk, count: int, base: int, ttls: list[tuple[int, 
     return end, kept
 
 
-def _kind(rcode: int, answered: bool) -> Kind:
+def _kind(rcode: int, *, answered: bool) -> Kind:
     if rcode == codes.NXDOMAIN:
         return Kind.NXDOMAIN
     if rcode != codes.NOERROR:
@@ -245,9 +284,9 @@ def _kind(rcode: int, answered: bool) -> Kind:
 
 
 def _rotation(sections: bytes, qtype: int, ttls: list[tuple[int, int]]) -> Rotation | None:
-    """The address records at the end of the answer section, if they can change places byte by byte.
+    """The address records at the end of `sections`, if they can change places byte by byte.
 
-    That is so when each has a two-byte compressed owner, the same one: then nothing points into them.
+    That is so when each has a two-byte compressed owner, the same one, and nothing follows that could point into them.
     """
     if qtype not in (codes.A, codes.AAAA):
         return None

@@ -24,7 +24,7 @@ _DO = 0x8000
 class BadPacket(Exception):
     """Bytes that are no usable DNS message.
 
-    `rcode` is what the sender should be told (FORMERR, NOTIMP, BADVERS), or None when nothing must be sent back.
+    `rcode` is what the sender should be told (FORMERR, NOTIMP, REFUSED, BADVERS), or None when nothing must be sent.
     """
 
     def __init__(self, reason: str, rcode: int | None = codes.FORMERR) -> None:
@@ -77,12 +77,13 @@ def read_query(packet: bytes) -> Query:
         raise BadPacket("operation not implemented", codes.NOTIMP)
     if questions != 1:
         raise BadPacket(f"{questions} questions in one query")
-    if answers or authorities:
-        raise BadPacket("a query with records in its answer or authority section")
     try:
         name_end = _name_end(packet, HEADER_BYTES)
         qtype, qclass = _TYPE_CLASS.unpack_from(packet, name_end)
         end = name_end + 4
+        if answers or authorities:  # an IXFR rightly carries a SOA record (RFC 1995 section 3); no other query does
+            rcode = codes.REFUSED if qtype == codes.IXFR else codes.FORMERR
+            raise BadPacket("a query with records in its answer or authority section", rcode)
         edns = None
         if additionals:
             edns = _read_additional(packet, end, additionals)

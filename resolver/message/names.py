@@ -1,6 +1,11 @@
 """Domain names between their wire form and the form people write (RFC 1035 sections 3.1 and 5.1)."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 from resolver.message.query import MAX_NAME_BYTES
+
+_DIGITS = frozenset("0123456789")
 
 
 def to_wire(text: str) -> bytes:
@@ -9,7 +14,7 @@ def to_wire(text: str) -> bytes:
     Understands the escapes `\.` and `\065` of RFC 1035 section 5.1.
     """
     labels: list[bytearray] = [bytearray()]
-    characters = iter(text.removesuffix(".") if text.endswith(".") and not text.endswith("\\.") else text)
+    characters = iter(text)
     for character in characters:
         if character == ".":
             labels.append(bytearray())
@@ -17,7 +22,9 @@ def to_wire(text: str) -> bytes:
             labels[-1].append(_escaped(next(characters, ""), characters))
         else:
             labels[-1] += character.encode("ascii", "strict")
-    if labels == [bytearray()]:
+    if not labels[-1]:
+        labels.pop()  # after the last dot, or an empty text: the root
+    if text == ".":
         return b"\0"
     if any(not 1 <= len(label) <= 63 for label in labels):
         raise ValueError(f"{text!r}: a label has 1 to 63 octets")
@@ -27,11 +34,11 @@ def to_wire(text: str) -> bytes:
     return wire.lower()
 
 
-def _escaped(first: str, rest: object) -> int:
-    if first.isdigit():
-        digits = first + "".join(next(rest, "") for _ in range(2))  # type: ignore[call-overload]
-        if len(digits) == 3 and digits.isdigit() and int(digits) <= 255:
-            return int(digits)
+def _escaped(first: str, rest: Iterator[str]) -> int:
+    if first in _DIGITS:
+        digits = [first, *islice(rest, 2)]
+        if len(digits) == 3 and _DIGITS.issuperset(digits) and int("".join(digits)) <= 255:
+            return int("".join(digits))
     elif len(first) == 1 and ord(first) < 128:
         return ord(first)
     raise ValueError("a backslash stands before a character or three digits up to 255")

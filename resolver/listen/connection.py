@@ -38,13 +38,12 @@ class TcpLimits:
     """How long a client may leave replies unread."""
     query_bytes: int = 4096
     """A longer query is cut, and so answered with FORMERR, as over UDP."""
-    gather_bytes: int = 64 * 1024
-    """Replies are gathered for one write up to this size."""
-    high_water_bytes: int = 16 * 1024
-    """A connection with more than this unsent (beyond what the kernel holds) is stuck: it is not read from."""
+    gather_bytes: int = 16 * 1024
+    """Replies are gathered for one write up to this size. A connection with more than this unsent (beyond what the
+    kernel holds) is stuck: it is not read from."""
     unsent_bytes: int = 1024 * 1024
     """A connection with more than this unsent is given up."""
-    unsent_total_bytes: int = 16 * 1024 * 1024
+    unsent_total_bytes: int = 8 * 1024 * 1024
     """What all stuck connections may have unsent together; each gets an equal share."""
 
 
@@ -94,7 +93,7 @@ class Connection(asyncio.BufferedProtocol):
         peer = transport.get_extra_info("peername")
         self.client = peer[0] if peer else ""
         if self._listener.admit(self):
-            self._transport.set_write_buffer_limits(self._listener.limits.high_water_bytes)
+            self._transport.set_write_buffer_limits(self._listener.limits.gather_bytes)
         else:
             self._reading = False
             self._transport.abort()

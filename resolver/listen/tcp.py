@@ -21,7 +21,7 @@ from resolver.listen.guard import Guard
 from resolver.listen.sockets import TCP_BACKLOG
 from resolver.outcome import Via
 
-READ_BYTES = 16 * 1024
+READ_BYTES = 4096  # what a connection can have waiting: about a hundred queries
 ACCEPT_BATCH = 32  # connections per wake-up
 _SWEEP_SECONDS = 1.0
 _ACCEPT_PAUSE_SECONDS = 1.0

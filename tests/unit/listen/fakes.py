@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any, Protocol, Self, cast
 
 import pytest
@@ -99,6 +100,13 @@ def _run(request: pytest.FixtureRequest) -> Run:
             runner.run(bounded())
 
     return run
+
+
+def need_ipv6() -> None:
+    """Skip the running test (in CI: fail it) on a machine without ::1."""
+    interfaces = Path("/proc/net/if_inet6")
+    if not interfaces.exists() or f"{1:032x}" not in interfaces.read_text():
+        pytest.skip("needs IPv6 on loopback: sysctl -w net.ipv6.conf.lo.disable_ipv6=0")
 
 
 def way_in(*, tcp: bool, family: int = 4) -> Via:

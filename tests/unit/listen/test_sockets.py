@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from resolver.listen.sockets import ListenError, open_tcp, open_udp
+from tests.unit.listen.fakes import need_ipv6
 
 
 def test_unassigned_address_is_named_with_its_reason() -> None:
@@ -17,6 +18,7 @@ def test_unassigned_address_is_named_with_its_reason() -> None:
 
 
 def test_ipv6_address_is_named_in_brackets() -> None:
+    need_ipv6()
     with pytest.raises(ListenError, match=r"^\[2001:db8::1\]:53/tcp: address not assigned on this machine"):
         open_tcp("2001:db8::1", 53)
 
@@ -36,6 +38,7 @@ def test_taken_port_is_reported_unless_it_is_to_be_shared(opener: Callable[..., 
 
 
 def test_freebind_takes_an_address_that_is_not_there_yet() -> None:
+    need_ipv6()
     with open_udp("192.0.2.1", 0, freebind=True) as four, open_udp("2001:db8::1", 0, freebind=True) as six:
         assert (four.getsockname()[0], six.getsockname()[0]) == ("192.0.2.1", "2001:db8::1")
 

@@ -12,7 +12,7 @@ import pytest
 from resolver.listen.connection import Ending
 from resolver.listen.tcp import Refusal, TcpListener
 from resolver.message.framing import frame
-from tests.unit.listen.fakes import FakeEngine, Run, connected, query, reply_to, settled, tcp, until, way_in
+from tests.unit.listen.fakes import FakeEngine, Run, connected, need_ipv6, query, reply_to, settled, tcp, until, way_in
 
 
 async def gone(listener: TcpListener) -> None:
@@ -21,6 +21,9 @@ async def gone(listener: TcpListener) -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_many_queries_on_one_connection_are_answered(run: Run, address: str) -> None:
+    if ":" in address:
+        need_ipv6()
+
     async def test() -> None:
         engine = FakeEngine()
         async with tcp(engine, address) as listener, connected(listener) as client:

@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from resolver.listen.udp import BATCH
-from tests.unit.listen.fakes import FakeEngine, Run, UdpClient, query, reply_to, settled, udp, way_in
+from tests.unit.listen.fakes import FakeEngine, Run, UdpClient, need_ipv6, query, reply_to, settled, udp, way_in
 
 
 def test_reply_goes_back_to_the_client_with_its_id(run: Run) -> None:
@@ -167,6 +167,9 @@ def test_close_gives_up_lookups_that_outlast_it_and_ignores_their_replies(run: R
     [("127.0.0.3", "127.0.0.3"), ("0.0.0.0", "127.0.0.2"), ("::1", "::1"), ("::", "::1")],
 )
 def test_reply_leaves_from_the_address_that_was_asked(run: Run, bound: str, asked: str) -> None:
+    if ":" in bound:
+        need_ipv6()
+
     async def test() -> None:
         async with udp(FakeEngine(), bound) as listener:
             # A connected socket takes packets from the address it asked and from nobody else.
@@ -190,6 +193,8 @@ def test_later_reply_on_the_wildcard_address_leaves_from_the_address_that_was_as
 
 
 def test_ipv4_and_ipv6_listen_side_by_side_on_one_port(run: Run) -> None:
+    need_ipv6()
+
     async def test() -> None:
         engine = FakeEngine()
         async with udp(engine, "::") as six:

@@ -106,12 +106,12 @@ def test_sigterm_waits_for_the_answer_to_a_question_that_was_read(
             # Answered from memory on the same socket: by now the one before it was read as well.
             send(client, question(KNOWN))
             assert str(receive(client).q.qname) == f"{KNOWN}."
-            patient.terminate()
+            patient.process.terminate()
             wait_until(lambda: ask(pod, LOCAL, KNOWN, tcp=True) is None, "the end of new connections")
         finally:
             cluster.cluster.thaw()
         assert str(receive(client).q.qname) == unanswered
-    assert patient.stop() == 0
+    assert patient.process.wait() == 0
 
 
 def test_sigterm_under_load_exits_with_status_0_and_fails_nobody_before(cluster: Scene[CoreDNS]) -> None:

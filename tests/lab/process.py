@@ -68,20 +68,18 @@ class Process:
         os.killpg(self.pid, number)
 
     def terminate(self) -> None:
-        """SIGTERM to the program alone, without waiting for its end."""
-        os.kill(self.pid, signal.SIGTERM)
+        """SIGTERM to the program alone, as an init system would, without waiting for its end."""
+        if self._child:
+            self._child.terminate()
 
-    def stop(self) -> int:
-        """SIGTERM to the program alone, as an init system would; returns its exit status (negative: killed by that
-        signal).
-        """
+    def wait(self) -> int:
+        """Wait for the program's end; returns its exit status (negative: killed by that signal)."""
         if self._child is None:
             return 0
-        self._child.terminate()
         try:
             return self._child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self._command[0]} ignored SIGTERM\n{self.last_words()}") from None
+            raise AssertionError(f"{self._command[0]} does not end\n{self.last_words()}") from None
         finally:
             self.kill()
 

@@ -76,11 +76,8 @@ class Resolver:
 
     def stop(self) -> int:
         """SIGTERM; returns the exit status."""
-        return self.process.stop()
-
-    def terminate(self) -> None:
-        """SIGTERM, without waiting."""
         self.process.terminate()
+        return self.process.wait()
 
     def hang_up(self) -> None:
         """SIGHUP to the process that was started."""

@@ -51,7 +51,8 @@ class Server:
 
     def stop(self) -> None:
         """End it politely."""
-        self.process.stop()
+        self.process.terminate()
+        self.process.wait()
 
     def kill(self) -> None:
         """SIGKILL: its port answers with RST and ICMP errors from now on."""

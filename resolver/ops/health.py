@@ -1,0 +1,188 @@
+"""/health: does this process still answer? /ready: can it answer what it is asked?
+
+/health asks the resolver itself, through its own UDP sockets, a question that needs no upstream: the version query that
+the engine refuses (class CHAOS). So it fails when a socket, the loop or the engine no longer work, and never because of
+an upstream: restarting the resolver would not mend that. A loop that is late is reported, but no failure as long as an
+answer comes: on a node that is short of CPU a restart would only add load. /ready is about upstreams: per zone, one
+that works or answers to stand in for it.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterable
+from json import dumps
+from time import monotonic
+from typing import Final
+
+from resolver.cache.store import Store
+from resolver.engine import Engine
+from resolver.message import codes, names
+from resolver.message.query import HEADER
+from resolver.ops.pulse import Pulse
+from resolver.ops.requests import JSON, Request, Response, Routes
+from resolver.upstream.routes import Route
+from resolver.upstream.server import Server
+
+Place = tuple[str, int]
+"""An address and a port that the resolver listens on."""
+
+ANSWER_SECONDS: Final = 1.0
+"""How long its own answer may take."""
+PULSE_LOST_SECONDS: Final = 10.0
+_REMEMBERED_SECONDS = 1.0
+_TXT = 16
+_CHAOS = 3
+_ID_SERVER = b"\2id\6server\0" + _TXT.to_bytes(2, "big") + _CHAOS.to_bytes(2, "big")  # RFC 4892 section 3
+_REPLY_BYTES = 512
+
+
+class Health:
+    """The handler for /health. `places` gives where the resolver listens now."""
+
+    def __init__(
+        self, places: Callable[[], Iterable[Place]], pulse: Pulse, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self._places = places
+        self._pulse = pulse
+        self._answer_seconds = answer_seconds
+        self._lock = asyncio.Lock()
+        self._known: Response | None = None
+        self._known_at = 0.0
+
+    @property
+    def routes(self) -> Routes:
+        """What to serve."""
+        return {("GET", "/health"): self.show}
+
+    async def show(self, _: Request) -> Response:
+        """The state of health, found out at most once per second however many ask."""
+        async with self._lock:
+            if self._known is None or monotonic() - self._known_at >= _REMEMBERED_SECONDS:
+                self._known = await self._check()
+                self._known_at = monotonic()
+            return self._known
+
+    async def _check(self) -> Response:
+        places = list(self._places())
+        found = await asyncio.gather(*(ask_itself(place, self._answer_seconds) for place in places))
+        reasons = [
+            f"{_text(place)}: {took}" for place, took in zip(places, found, strict=True) if isinstance(took, str)
+        ]
+        if not places:
+            reasons.append("not listening yet")
+        last_beat = self._pulse.last_beat
+        if last_beat is not None and monotonic() - last_beat > PULSE_LOST_SECONDS:
+            reasons.append(f"no pulse for {monotonic() - last_beat:.0f} s")
+        return _json(
+            {
+                "status": "failing" if reasons else "ok",
+                "reasons": reasons,
+                "listeners": [
+                    {"address": _text(place), "answered": not isinstance(took, str)}
+                    | ({} if isinstance(took, str) else {"milliseconds": round(took * 1000, 3)})
+                    for place, took in zip(places, found, strict=True)
+                ],
+                "loopLagMilliseconds": round(self._pulse.lag_seconds * 1000, 3),
+                "worstLoopLagOfTheMinuteMilliseconds": round(self._pulse.worst_lag_seconds * 1000, 3),
+            },
+            ok=not reasons,
+        )
+
+
+async def ask_itself(place: Place, seconds: float) -> float | str:
+    """Ask whoever listens there over UDP for `id.server. CH TXT`: the seconds any reply took, or why there is none."""
+    loop = asyncio.get_running_loop()
+    query_id = os.urandom(2)
+    query = query_id + HEADER.pack(0, 0, 1, 0, 0, 0)[2:] + _ID_SERVER
+    started_at = monotonic()
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.connect(place)
+            sock.send(query)
+            async with asyncio.timeout(seconds):
+                while True:
+                    reply = await loop.sock_recv(sock, _REPLY_BYTES)
+                    if reply[:2] == query_id and len(reply) > 2 and reply[2] & codes.QR >> 8:
+                        return monotonic() - started_at
+    except TimeoutError:
+        return f"no answer within {seconds:g} s"
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+class Readiness:
+    """The handler for /ready. Its owner says `starting = False` once it listens, and `draining = True` at the end."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = monotonic) -> None:
+        self.starting = True
+        self.draining = False
+        self._engine = engine
+        self._clock = clock
+        self._stale_zones: set[str] = set()
+        self._stale_known_at: float | None = None
+
+    @property
+    def routes(self) -> Routes:
+        """What to serve."""
+        return {("GET", "/ready"): self.show}
+
+    async def show(self, _: Request) -> Response:
+        """Whether pods can be told to ask here."""
+        reasons = []
+        if self.starting:
+            reasons.append("starting")
+        if self.draining:
+            reasons.append("draining")
+        zones = []
+        for route in self._engine.routes.all:
+            up = any(not server.health.down for server in route.servers)
+            stale = not up and self._has_stale(route)
+            if not up and not stale:
+                reasons.append(f"zone {route.label} has no upstream that answers, and no answers to stand in")
+            zones.append(
+                {
+                    "zone": route.label,
+                    "names": [names.to_text(name) for name in route.names],
+                    "usable": up or stale,
+                    "fromMemoryOnly": stale,
+                    "servers": [_show_server(server) for server in route.servers],
+                }
+            )
+        status = "not ready" if reasons else "ready"
+        return _json({"status": status, "reasons": reasons, "zones": zones}, ok=not reasons)
+
+    def _has_stale(self, route: Route[Server]) -> bool:
+        """Whether something of a zone could be served stale. Looked up at most once per second: it reads the store."""
+        now = self._clock()
+        if self._stale_known_at is None or now - self._stale_known_at >= _REMEMBERED_SECONDS:
+            self._stale_zones = _zones_in(self._engine.store, now)
+            self._stale_known_at = now
+        return route.limits.serve_stale_seconds > 0 and route.label in self._stale_zones
+
+
+def _zones_in(store: Store, now: float) -> set[str]:
+    return {entry.zone for entry in store if now < entry.stale_until}
+
+
+def _show_server(server: Server) -> dict[str, object]:
+    latency = server.health.latency_seconds
+    states = [channel.snapshot() for channel in server.channels]
+    return {
+        "address": str(server),
+        "transport": server.transport.value,
+        "up": not server.health.down,
+        "latencyMilliseconds": None if latency is None else round(latency * 1000, 3),
+        "connections": sum(state.connections for state in states),
+        "inFlight": sum(state.in_flight for state in states),
+    }
+
+
+def _text(place: Place) -> str:
+    address, port = place
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _json(value: dict[str, object], *, ok: bool) -> Response:
+    return Response(200 if ok else 503, dumps(value, indent=2), JSON)

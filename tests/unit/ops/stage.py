@@ -1,0 +1,97 @@
+"""A real Engine whose lookups are answered by the test: nothing leaves the process and time stands still."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dnslib import QTYPE, RCODE, RR, DNSHeader, DNSRecord
+
+from resolver.config import Cache, Transport, Upstream, Zone
+from resolver.engine import Engine
+from resolver.message import codes, names
+from resolver.message.answer import read_answer
+from resolver.message.ask import write_query
+from resolver.message.reply import Ede
+from resolver.outcome import Pending, Reply
+from resolver.upstream.exchange import Failed, Finished
+from resolver.upstream.routes import Route, Routes
+from resolver.upstream.server import Server, Servers
+from resolver.upstream.transport import ChannelState
+
+CLUSTER = Zone(names=("cluster.local", "in-addr.arpa"), upstreams=(Upstream("10.96.0.10"),))
+WORLD = Zone(names=(".",), upstreams=(Upstream("192.0.2.1"), Upstream("192.0.2.2")))
+
+
+class Channel:
+    """Nothing goes through; the numbers are made up."""
+
+    def send(self, *_: object) -> Any:
+        raise AssertionError("the stage looks nothing up")
+
+    def close(self) -> None:
+        """See `transport.Channel`."""
+
+    def snapshot(self) -> ChannelState:
+        return ChannelState(connections=2, in_flight=3, opened_total=4, ignored_total=5)
+
+
+class Timers:
+    """Timers that never fire by themselves."""
+
+    def at(self, when: float, callback: Callable[[float], None]) -> None:
+        """See `timers.Timers`."""
+
+
+class Stage:
+    """`ask` sends a query through the engine; a miss is answered with what the test has given for the name."""
+
+    def __init__(self, zones: Sequence[Zone] = (CLUSTER, WORLD)) -> None:
+        self.now = 1000.0
+        self.timers = Timers()
+        self.known: dict[str, Sequence[str]] = {}
+        """By name: the records of its answer. A name that is missing cannot be looked up."""
+        self.servers = Servers(lambda _upstream, _transport: Channel())
+        routes = [
+            Route(
+                zone, [self.servers.get(each, Transport.TCP) for each in zone.upstreams if isinstance(each, Upstream)]
+            )
+            for zone in zones
+        ]
+        self.engine = Engine(self, Routes(routes), Cache())  # type: ignore[arg-type]
+
+    def clock(self) -> float:
+        """See `lookup.Lookups`."""
+        return self.now
+
+    def start(self, key: bytes, route: Route[Server], done: Callable[[Finished | Failed], None]) -> None:
+        """See `lookup.Lookups`."""
+        name = names.to_text(key[:-5])
+        qtype = int.from_bytes(key[-5:-3], "big")
+        records = self.known.get(name)
+        if records is None:
+            self._landing = lambda: done(Failed(Ede(codes.EDE_NETWORK_ERROR, "no server")))
+            return
+        reply = DNSRecord(DNSHeader(qr=1, rcode=0 if records else RCODE.NXDOMAIN)).truncate()
+        reply.header.tc = 0
+        reply.add_question(DNSRecord.question(name, QTYPE[qtype]).q)
+        for record in records or [". 60 SOA ns. hostmaster. 1 2 3 4 60"]:
+            (reply.add_answer if records else reply.add_auth)(*RR.fromZone(record))
+        answer = read_answer(reply.pack(), key[:-1])
+        server = route.servers[0]
+        server.health.succeeded(self.now, 0.002)
+        server.observe(answer.rcode, 0.002)
+        self._landing = lambda: done(Finished(answer, server))
+
+    def ask(self, name: str, qtype: int = codes.A, *, qclass: int = 1, tcp: bool = False, family: int = 4) -> bytes:
+        """The reply to one query, hit or miss."""
+        via = self.engine.via(tcp=tcp, family=family)
+        question = names.to_wire(name) + qtype.to_bytes(2, "big") + qclass.to_bytes(2, "big")
+        packet = b"\0\7" + write_query(question, dnssec_ok=False, checking_disabled=False)
+        outcome = self.engine.answer(packet, "10.0.0.7", via, self.now)
+        if isinstance(outcome, Reply):
+            return outcome.packet
+        assert isinstance(outcome, Pending)
+        replies: list[bytes] = []
+        self.engine.ask(outcome, replies.append)
+        if not replies:
+            self._landing()
+        return replies[0]

@@ -8,6 +8,7 @@ emptied: everything here can be made again from the store, at the price of one n
 
 from collections.abc import Callable
 
+_BYTES_OBJECT = 48  # a bytes object's header, rounded up by the allocator, and the reference to it
 _READY_BYTES = 350  # measured: a Ready, its slot in the dict, the object headers of key and reply
 
 
@@ -34,6 +35,11 @@ class Ready:
         return replies[position]
 
 
+def ready_bytes(query_tail: bytes, replies: tuple[bytes, ...]) -> int:
+    """What a ready reply counts against the budget; all orders of a reply have one length."""
+    return _READY_BYTES + len(query_tail) + len(replies) * (_BYTES_OBJECT + len(replies[0]))
+
+
 class Packets:
     """Ready replies of one way in (replies over UDP and TCP differ in size and options)."""
 
@@ -47,10 +53,12 @@ class Packets:
         return len(self._ready)
 
     def put(self, query_tail: bytes, replies: tuple[bytes, ...], until: float, tally: list[int]) -> None:
-        """Keep the reply to these query bytes; replaces an older one (which is about as long)."""
-        if query_tail not in self._ready:
-            self._budget.spend(_READY_BYTES + len(query_tail) + len(replies) * len(replies[0]))
-        self._ready[query_tail] = Ready(replies, until, tally)
+        """Keep the reply to these query bytes instead of an older one, unless it would take most of the budget."""
+        older = self._ready.pop(query_tail, None)
+        if older is not None:
+            self._budget.bytes -= ready_bytes(query_tail, older.replies)
+        if self._budget.spend(ready_bytes(query_tail, replies)):
+            self._ready[query_tail] = Ready(replies, until, tally)
 
     def clear(self) -> None:
         """Forget all; the budget does this."""
@@ -70,11 +78,14 @@ class Budget:
         self._tables.append(Packets(self))
         return self._tables[-1]
 
-    def spend(self, added: int) -> None:
-        """Account for one more entry; empties all tables first when it would not fit."""
+    def spend(self, added: int) -> bool:
+        """Account for one more entry, emptying all tables first when it would not fit; False: too large to keep."""
+        if added > self.max_bytes // 4:
+            return False
         if self.bytes + added > self.max_bytes:
             self.clear()
         self.bytes += added
+        return True
 
     def clear(self) -> None:
         """Forget all ready replies: the room is needed, or something they were made from has changed."""

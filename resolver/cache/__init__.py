@@ -1,1 +1,1 @@
-"""What is remembered: answers by question (`store`), their lifetimes (`lifetime`), ready reply bytes (`packets`). Pure."""
+"""What is remembered: answers by question (`store`), lifetimes (`lifetime`), ready reply bytes (`packets`). Pure."""

@@ -1,4 +1,4 @@
-"""Questions that could not be answered lately: remembered for seconds, so that asking again costs nothing (RFC 9520)."""
+"""Questions that could not be answered lately, remembered for seconds: asking again costs nothing (RFC 9520)."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,8 @@ class Failure(NamedTuple):
 
 class Failures:
     """Failures by cache key. `recoveries` counts how often a server of the zone has come back from being down: a
-    failure is forgotten as soon as one does, so that the zone is as good as new within a moment of its return."""
+    failure is forgotten as soon as one does, so that the zone is as good as new within a moment of its return.
+    """
 
     def __init__(self) -> None:
         self._failures: LRUCache[bytes, Failure] = LRUCache(_MAX_REMEMBERED)

@@ -16,15 +16,15 @@ HOT_ASKS = 3
 """How many times an answer must have been looked up in its lifetime to be refreshed ahead of time."""
 _PROMOTING_ASKS = 3  # the frequency an entry can save up (two bits in the paper)
 _SMALL_QUEUE_SHARE = 0.1
-_HUSK = -1
+_HUSK_SHARE = 1 / 16  # of the bound: what removed answers may go on taking while they wait in their queue
 _ENTRY_BYTES = 320  # measured: the Entry, its slot in the dict and a queue, its key's object header
 
 
 class Entry:
     """One remembered answer."""
 
-    __slots__ = ("answer", "asks", "bytes", "cap", "in_main", "key", "saved", "server", "stale_until", "stored_at", "ttl",
-                 "turn", "zone")  # fmt: skip
+    __slots__ = ("answer", "asks", "bytes", "cap", "in_main", "key", "saved", "server", "stale_until", "stored_at",
+                 "ttl", "turn", "zone")  # fmt: skip
 
     def __init__(self, key: bytes) -> None:
         self.key = key
@@ -71,7 +71,7 @@ class Store:
         self.bytes = 0
         self.evictions = 0
         self._small_bytes = 0
-        self._husks = 0
+        self._husk_bytes = 0
         self._entries: dict[bytes, Entry] = {}
         self._small: deque[Entry] = deque()
         self._main: deque[Entry] = deque()
@@ -127,14 +127,14 @@ class Store:
         entry = self._entries.pop(key, None)
         if entry is None:
             return False
-        # It stays in its queue as an empty husk, which goes when it reaches the front or the husks are swept.
+        # It stays in its queue as a husk (negative bytes), which goes when it reaches the front or the husks are swept.
         self._account(entry, -entry.bytes)
-        entry.bytes = _HUSK
-        self._husks += 1
-        if self._husks > len(self._entries) + 64:
-            self._small = deque(entry for entry in self._small if entry.bytes != _HUSK)
-            self._main = deque(entry for entry in self._main if entry.bytes != _HUSK)
-            self._husks = 0
+        self._husk_bytes += entry.bytes
+        entry.bytes = -entry.bytes
+        if self._husk_bytes > self.max_bytes * _HUSK_SHARE:
+            self._small = deque(entry for entry in self._small if entry.bytes > 0)
+            self._main = deque(entry for entry in self._main if entry.bytes > 0)
+            self._husk_bytes = 0
         return True
 
     def remove_name(self, name: bytes) -> int:
@@ -158,7 +158,7 @@ class Store:
             queue.clear()
         self._entries.clear()
         self._ghost_set.clear()
-        self.bytes = self._small_bytes = self._husks = 0
+        self.bytes = self._small_bytes = self._husk_bytes = 0
         return forgotten
 
     def resize(self, max_bytes: int) -> None:
@@ -188,8 +188,8 @@ class Store:
                 self._evict_from_main(self._main.popleft())
 
     def _evict_from_small(self, entry: Entry) -> None:
-        if entry.bytes == _HUSK:
-            self._husks -= 1
+        if entry.bytes < 0:
+            self._husk_bytes += entry.bytes
             return
         if entry.saved > 0:
             self._small_bytes -= entry.bytes
@@ -206,8 +206,8 @@ class Store:
             self._ghost_set.discard(self._ghosts.popleft())
 
     def _evict_from_main(self, entry: Entry) -> None:
-        if entry.bytes == _HUSK:
-            self._husks -= 1
+        if entry.bytes < 0:
+            self._husk_bytes += entry.bytes
             return
         if entry.saved > 0:
             entry.saved -= 1

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dnslib import QTYPE, RCODE, RR, DNSHeader, DNSRecord
+from dnslib import QTYPE, RCODE, RR, DNSRecord
 
 from resolver.config import Cache, Transport, Upstream, Zone
 from resolver.engine import Engine
@@ -49,6 +49,7 @@ class Stage:
         self.timers = Timers()
         self.known: dict[str, Sequence[str]] = {}
         """By name: the records of its answer. A name that is missing cannot be looked up."""
+        self._landing: Callable[[], None]
         self.servers = Servers(lambda _upstream, _transport: Channel())
         routes = [
             Route(
@@ -70,12 +71,13 @@ class Stage:
         if records is None:
             self._landing = lambda: done(Failed(Ede(codes.EDE_NETWORK_ERROR, "no server")))
             return
-        reply = DNSRecord(DNSHeader(qr=1, rcode=0 if records else RCODE.NXDOMAIN)).truncate()
-        reply.header.tc = 0
-        reply.add_question(DNSRecord.question(name, QTYPE[qtype]).q)
-        for record in records or [". 60 SOA ns. hostmaster. 1 2 3 4 60"]:
-            (reply.add_answer if records else reply.add_auth)(*RR.fromZone(record))
-        answer = read_answer(reply.pack(), key[:-1])
+        reply = DNSRecord.question(name, QTYPE[qtype]).reply()
+        if records:
+            reply.add_answer(*(record for text in records for record in RR.fromZone(text)))
+        else:
+            reply.header.rcode = RCODE.NXDOMAIN
+            reply.add_auth(*RR.fromZone(". 60 SOA ns. hostmaster. 1 2 3 4 60"))
+        answer = read_answer(bytes(reply.pack()), key[:-1])
         server = route.servers[0]
         server.health.succeeded(self.now, 0.002)
         server.observe(answer.rcode, 0.002)

@@ -9,7 +9,8 @@ An Exchange owns every decision about retries; the code around it (`lookup`) onl
 A send that stays silent for `attempt_timeout` is hedged: the next server (or another connection to the same one) is
 asked as well, and whichever answers first wins. A send that fails at once is replaced at once by the next server; when
 all have failed at once, a short growing pause comes first. A truncated UDP answer is asked again over TCP, an
-unreadable OPT record is left out, and a server that says SERVFAIL or REFUSED is not asked again for this question.
+unreadable OPT record is left out, and a server that says SERVFAIL or REFUSED, or truncates over TCP as well, is not
+asked again for this question.
 """
 
 from collections.abc import Sequence
@@ -64,8 +65,9 @@ Step = Send | Wait | Finished | Failed
 class Exchange:
     """The state of one question. `servers` are asked in the given order and named in errors by `str()`."""
 
-    __slots__ = ("_again", "_attempt_timeout", "_deadline", "_hedge_at", "_in_flight", "_last_send", "_lame",
-                 "_next_server", "_pause", "_problem", "_refusal", "_result", "_sends", "_servers", "_started_at")  # fmt: skip
+    __slots__ = ("_again", "_attempt_timeout", "_deadline", "_hedge_at", "_in_flight", "_lame", "_last_send",
+                 "_next_server", "_pause", "_problem", "_refusal", "_result", "_sends", "_servers",
+                 "_started_at")  # fmt: skip
 
     def __init__(self, servers: Sequence[Any], attempt_timeout: float, timeout: float, now: float) -> None:
         self._servers = servers
@@ -90,8 +92,8 @@ class Exchange:
             return self._result
         if now >= self._deadline:
             return self._failure()
-        if self._again is not None:
-            again, self._again = self._again, None
+        again, self._again = self._again, None
+        if again is not None and self._sends < MAX_SENDS:
             return self._sent(again._replace(number=self._sends), now)
         if now < self._hedge_at:
             return Wait(min(self._hedge_at, self._deadline))
@@ -107,7 +109,7 @@ class Exchange:
         self._in_flight -= 1
         if answer.truncated and not send.over_tcp:
             self._again = send._replace(over_tcp=True, hedged=None)
-        elif answer.kind is not Kind.FAILURE:
+        elif answer.kind is not Kind.FAILURE and not answer.truncated:
             self._result = Finished(answer, send.server)
         elif answer.rcode == codes.FORMERR and send.edns and not answer.has_opt:
             self._again = send._replace(edns=False, hedged=None)
@@ -135,7 +137,7 @@ class Exchange:
         self._hedge_at = now + self._attempt_timeout
         return send
 
-    def _choose(self) -> Any:
+    def _choose(self) -> object:
         """The next server in turn that has not refused this question; None when all have."""
         servers, lame = self._servers, self._lame
         for _ in range(len(servers)):
@@ -150,8 +152,8 @@ class Exchange:
             answer, server = self._refusal
             if answer.ede is not None:
                 return Failed(Ede(answer.ede[0], answer.ede[1].decode("utf-8", "replace")))
-            rcode = codes.RCODE_NAMES.get(answer.rcode, str(answer.rcode))
-            return Failed(Ede(codes.EDE_NO_REACHABLE_AUTHORITY, f"{server} answered {rcode}"))
+            said = "half of it" if answer.truncated else codes.RCODE_NAMES.get(answer.rcode, str(answer.rcode))
+            return Failed(Ede(codes.EDE_NO_REACHABLE_AUTHORITY, f"{server} answered {said}"))
         if not self._servers:
             return Failed(Ede(codes.EDE_NO_REACHABLE_AUTHORITY, "no upstream server is configured"))
         if self._problem is not None:

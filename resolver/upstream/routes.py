@@ -36,7 +36,7 @@ class Route(Generic[S]):
     def order(self, shuffle: Callable[[list[S]], None]) -> list[S]:
         """The servers in the order in which one question should try them: by policy, those that are down last."""
         servers = self.servers
-        if len(servers) == 1:
+        if len(servers) <= 1:  # none: an empty resolv.conf
             return list(servers)
         ordered = list(servers)
         if self.zone.policy is Policy.RANDOM:

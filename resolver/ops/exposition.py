@@ -4,11 +4,12 @@ Imported at the first scrape. CoreDNS's names stand where the meaning is CoreDNS
 empty. Where the meaning differs a little, docs/metrics.md says how.
 """
 
+import asyncio
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import ProcessCollector, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
@@ -30,29 +31,25 @@ _HITS = (Source.HIT, Source.STALE)
 _MISSES = (Source.UPSTREAM, Source.FAILURE)
 
 
-class Exposition(Collector):
+class Exposition:
     """All metrics of one resolver process."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._entries: Entries = {}
         self._process = ProcessCollector(registry=None)
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
 
-    def text(self, entries: Entries) -> bytes:
-        """The text of one scrape."""
-        self._entries = entries
-        return generate_latest(self._registry)
+    async def text(self, entries: Entries) -> bytes:
+        """The text of one scrape, one metric per turn of the loop: all at once would keep queries waiting for 10 ms."""
+        parts = []
+        for metric in self.collect(entries):
+            parts.append(generate_latest(_Single(metric)))
+            await asyncio.sleep(0)
+        return b"".join(parts)
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing ahead of time: registering must not collect."""
-        return ()
-
-    def collect(self) -> Iterator[Metric]:
-        """See prometheus_client.registry.Collector."""
+    def collect(self, entries: Entries) -> Iterator[Metric]:
+        """All metrics, each made when it is its turn."""
         yield from self._dns()
-        yield from self._cache()
+        yield from self._cache(entries)
         yield from self._forward()
         yield from self._upstreams()
         yield from self._listeners()
@@ -86,7 +83,7 @@ class Exposition(Collector):
             {(): self._sources.listeners().panics_total},
         )  # fmt: skip
 
-    def _cache(self) -> Iterator[Metric]:
+    def _cache(self, remembered: Entries) -> Iterator[Metric]:
         server, engine = self._server, self._sources.engine
         by_zone = "server zones view"
         yield counter(
@@ -114,7 +111,7 @@ class Exposition(Collector):
             {(server, "", "", ""): engine.store.evictions},
         )  # fmt: skip
         entries: Counter[Values] = Counter()
-        for (zone, kind), count in self._entries.items():
+        for (zone, kind), count in remembered.items():
             entries[server, _cache_type(kind), zone, ""] += count
         yield gauge("coredns_cache_entries", "Answers that are remembered.", "server type zones view", entries)
 
@@ -245,6 +242,16 @@ class Exposition(Collector):
                 values = key(labels)
                 sums[values] = sums.get(values, 0) + cell[0]
         return sums
+
+
+class _Single(Collector):
+    """A registry of one metric."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> Iterable[Metric]:
+        return (self._metric,)
 
 
 def _by_reason(counts: Mapping[str, int]) -> Mapping[Values, int]:

@@ -15,8 +15,8 @@ from resolver.engine import Engine
 from resolver.message import codes, names
 from resolver.ops.requests import JSON, HttpProblem, Request, Response, Routes
 
-_MOST_SHOWN: Final = 200
-"""Entries of one name (types and variants); a name with more is a curiosity."""
+_MOST_SHOWN_BYTES: Final = 64 * 1024
+"""How much of one name is shown: making text of it takes a moment in which no query is answered."""
 
 Shown = Mapping[str, object]
 
@@ -43,9 +43,14 @@ class CachePage:
         name = _wire(request.query["name"])
         now = self._clock()
         entries = self._find(name, request.query.get("type"))
-        shown = [_show(entry, now) for entry in entries[:_MOST_SHOWN]]
-        status = 200 if shown else 404
-        return _json({"name": names.to_text(name), "entries": shown}, status)
+        shown: list[Shown] = []
+        room = _MOST_SHOWN_BYTES
+        for entry in entries:
+            room -= entry.bytes
+            if room >= 0 or not shown:
+                shown.append(_show(entry, now))
+        page = {"name": names.to_text(name), "entries": shown, "leftOut": len(entries) - len(shown)}
+        return _json(page, 200 if shown else 404)
 
     async def forget(self, request: Request) -> Response:
         """`?name=X`, `?suffix=X` (X and all names below it) or `?all=true`: forget that; says how many answers."""

@@ -68,6 +68,18 @@ def test_fresh_stale_and_expired_are_told_apart(seconds: int, state: str) -> Non
     assert [entry["state"] for entry in shown["entries"]] == [state]
 
 
+def test_a_name_with_more_than_a_page_holds_is_shown_in_part() -> None:
+    page = Page()
+    for qtype in range(1000, 1010):
+        data = "00" * 200
+        page.stage.known["many.test."] = [f"many.test. 60 TYPE{qtype} \\# 200 {data}" for _ in range(60)]
+        page.stage.ask("many.test", qtype)
+    _, shown = page.get(name="many.test")
+    assert shown["entries"]
+    assert shown["leftOut"] > 0
+    assert len(shown["entries"]) + shown["leftOut"] == 10
+
+
 def test_looking_does_not_count_as_asking() -> None:
     page = Page()
     for _ in range(3):

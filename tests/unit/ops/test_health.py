@@ -88,6 +88,16 @@ def test_a_resolver_that_answers_itself_on_every_address_is_healthy(run: Run) ->
     run(claim())
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_a_resolver_on_all_addresses_is_asked_on_loopback(run: Run, address: str) -> None:
+    async def claim() -> None:
+        stage = Stage()
+        place = await Listener(stage).open(address)
+        assert (await Health(lambda: [place], Pulse(stage.engine)).show(ASKED)).status == 200
+
+    run(claim())
+
+
 def test_a_socket_without_an_answer_is_no_health(run: Run) -> None:
     async def claim() -> None:
         stage = Stage()

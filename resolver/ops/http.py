@@ -46,10 +46,12 @@ class AdminServer:
         connections: int = CONNECTIONS,
         idle_seconds: float = IDLE_SECONDS,
         request_seconds: float = REQUEST_SECONDS,
+        write_seconds: float = WRITE_SECONDS,
     ) -> None:
         self.routes = routes
         self.idle_seconds = idle_seconds
         self.request_seconds = request_seconds
+        self.write_seconds = write_seconds
         self._most_connections = connections
         self._connections: dict[_Connection, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
@@ -224,7 +226,7 @@ class _Connection:
             parts.append(self._http.send(h11.Data(data=body)))
         parts.append(self._http.send(h11.EndOfMessage()))
         self._writer.write(b"".join(part for part in parts if part))
-        async with asyncio.timeout(WRITE_SECONDS):
+        async with asyncio.timeout(self._server.write_seconds):
             await self._writer.drain()
 
     async def _linger(self) -> None:

@@ -1,9 +1,11 @@
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from random import Random
 
 import pytest
+import uvloop
 
 from resolver.ops.http import BODY_BYTES, HEAD_BYTES, AdminServer
 from resolver.ops.requests import HttpProblem, Request, Response
@@ -35,16 +37,36 @@ ROUTES = {
 }
 
 
+@pytest.fixture(autouse=True, params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def each_loop(request: pytest.FixtureRequest) -> None:
+    """Every claim holds on the loop of the standard library and on the one that the resolver uses."""
+    Loop.factory = request.param
+
+
+class Loop:
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+
+    @classmethod
+    def run(cls, claim: Coroutine[None, None, None]) -> None:
+        with asyncio.Runner(loop_factory=cls.factory) as runner:
+            runner.run(claim)
+
+
 def serving(
     claim: Callable[[AdminServer, int], Awaitable[None]],
     *,
     connections: int = 32,
     idle_seconds: float = 60.0,
     request_seconds: float = 60.0,
+    write_seconds: float = 60.0,
 ) -> None:
     async def run() -> None:
         server = AdminServer(
-            ROUTES, connections=connections, idle_seconds=idle_seconds, request_seconds=request_seconds
+            ROUTES,
+            connections=connections,
+            idle_seconds=idle_seconds,
+            request_seconds=request_seconds,
+            write_seconds=write_seconds,
         )
         await server.start("127.0.0.1", 0)
         try:
@@ -53,7 +75,7 @@ def serving(
         finally:
             await server.close()
 
-    asyncio.run(run())
+    Loop.run(run())
 
 
 async def say(port: int, data: bytes) -> bytes:
@@ -234,6 +256,44 @@ def test_where_all_connections_are_busy_a_new_one_is_refused() -> None:
     serving(claim, connections=1)
 
 
+def test_a_response_that_nobody_reads_is_given_up() -> None:
+    async def claim(server: AdminServer, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("GET", "/large"))
+        await reader.readexactly(1)
+        (connection,) = server._connections.values()
+        await connection  # the server ends it
+        writer.close()
+
+    serving(claim, write_seconds=0.05)
+
+
+def test_no_bytes_bring_the_server_down(caplog: pytest.LogCaptureFixture) -> None:
+    random = Random(1)
+    seeds = [
+        request("GET", "/echo?name=web.shop&type=A"),
+        request("POST", "/echo", "Content-Length: 4") + b"body",
+        request("POST", "/echo", "Transfer-Encoding: chunked") + b"4\r\nbody\r\n0\r\n\r\n",
+    ]
+
+    async def claim(server: AdminServer, port: int) -> None:
+        for _ in range(300):
+            data = bytearray(random.choice(seeds))
+            for _ in range(random.randint(1, 8)):
+                at = random.randrange(len(data))
+                data[at : at + random.randint(0, 3)] = random.randbytes(random.randint(0, 3))
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(data)
+            writer.write_eof()
+            answer = await reader.read()
+            writer.close()
+            assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
+        assert (await say(port, request("GET", "/echo"))).startswith(b"HTTP/1.1 200")
+
+    serving(claim)
+    assert not caplog.records
+
+
 def test_a_client_that_leaves_in_the_middle_harms_nobody() -> None:
     async def claim(server: AdminServer, port: int) -> None:
         for data in (
@@ -279,4 +339,4 @@ def test_a_socket_that_is_open_already_is_served() -> None:
         await server.close()
         assert server.sockets == ()
 
-    asyncio.run(run())
+    Loop.run(run())

@@ -5,7 +5,7 @@ from typing import Any
 
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
-from resolver.config import Cache, Transport, Upstream, Zone
+from resolver.config import Cache, Upstream, Zone
 from resolver.engine import Engine
 from resolver.message import codes, names
 from resolver.message.answer import read_answer
@@ -19,6 +19,11 @@ from resolver.upstream.transport import ChannelState
 
 CLUSTER = Zone(names=("cluster.local", "in-addr.arpa"), upstreams=(Upstream("10.96.0.10"),))
 WORLD = Zone(names=(".",), upstreams=(Upstream("192.0.2.1"), Upstream("192.0.2.2")))
+
+
+def upstreams(zone: Zone) -> list[Upstream]:
+    """Those of a zone's upstreams that no file names."""
+    return [each for each in zone.upstreams if isinstance(each, Upstream)]
 
 
 class Channel:
@@ -51,12 +56,7 @@ class Stage:
         """By name: the records of its answer. A name that is missing cannot be looked up."""
         self._landing: Callable[[], None]
         self.servers = Servers(lambda _upstream, _transport: Channel())
-        routes = [
-            Route(
-                zone, [self.servers.get(each, Transport.TCP) for each in zone.upstreams if isinstance(each, Upstream)]
-            )
-            for zone in zones
-        ]
+        routes = [Route(zone, [self.servers.get(each, zone.transport) for each in upstreams(zone)]) for zone in zones]
         self.engine = Engine(self, Routes(routes), Cache())  # type: ignore[arg-type]
 
     def clock(self) -> float:

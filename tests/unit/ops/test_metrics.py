@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from resolver.config import Transport, Upstream, Zone
 from resolver.histogram import BOUNDS_SECONDS
 from resolver.message import codes
 from resolver.ops.metrics import ListenerState, MetricsPage, Sources, count_entries
 from resolver.ops.pulse import Pulse
 from resolver.ops.requests import Request
 from resolver.upstream.health import FAILURES_TO_DOWN
-from tests.unit.ops.stage import Stage
+from tests.unit.ops.stage import CLUSTER, Stage
 
 ASKED = Request("GET", "/metrics", {}, "127.0.0.1")
 DOCUMENT = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -159,6 +160,21 @@ def test_upstreams_show_their_health_and_their_connections() -> None:
     assert scraped.value("coredns_proxy_healthcheck_failures_total", to="192.0.2.2:53") == FAILURES_TO_DOWN
     assert scraped.value("nodelocaldns_upstream_connections", to="10.96.0.10:53") == 2
     assert scraped.value("nodelocaldns_upstream_in_flight", to="10.96.0.10:53") == 3
+
+
+def test_an_upstream_asked_over_two_transports_has_one_histogram_and_two_states() -> None:
+    address = Upstream("10.96.0.10")
+    over_udp = Zone(names=("test",), upstreams=(address,), transport=Transport.UDP)
+    stage = Stage([CLUSTER, over_udp])
+    stage.known = {name: [f"{name} 60 A 10.0.0.1"] for name in ("a.cluster.local.", "b.cluster.local.", "c.test.")}
+    for name in stage.known:
+        stage.ask(name)
+    scraped = Scraped(stage)
+    proxy = "coredns_proxy_request_duration_seconds"
+    assert scraped.value(proxy + "_count", to="10.96.0.10:53", rcode="NOERROR") == 3
+    assert scraped.value(proxy + "_sum", to="10.96.0.10:53") == pytest.approx(3 * 0.002)
+    for transport in ("tcp", "udp"):
+        assert scraped.value("nodelocaldns_upstream_healthy", to="10.96.0.10:53", transport=transport) == 1
 
 
 def test_what_others_count_is_passed_on() -> None:

@@ -65,7 +65,7 @@ def test_an_invalid_configuration_changes_nothing_and_a_metric_says_so(cluster: 
         resolver.hang_up()
         wait_until(lambda: resolver.metric("nodelocaldns_config_last_reload_successful") == 0, "the metric")
         assert asks(cluster, cluster.world)
-        assert "zones[0].maxTTL" in resolver.process.output()
+        wait_until(lambda: "zones[0].maxTTL" in resolver.process.output(), "the key in the log")
         resolver.configure(configuration(world={"upstreams": [OTHER_WORLD_DNS]}))
         resolver.hang_up()
         wait_until(lambda: resolver.metric("nodelocaldns_config_last_reload_successful") == 1, "the metric")

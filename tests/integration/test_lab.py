@@ -1,5 +1,6 @@
 """The lab leaves nothing behind, whatever ends it: the machine it runs on may be somebody's own."""
 
+import signal
 import subprocess
 
 import pytest
@@ -14,18 +15,23 @@ def exists(namespace: Namespace) -> bool:
 
 
 def test_namespaces_their_files_and_processes_are_gone_after_a_failure() -> None:
-    seen: list[tuple[Namespace, subprocess.Popen[bytes]]] = []
+    seen: list[tuple[Namespace, subprocess.Popen[str]]] = []
 
     def fail_inside() -> None:
         with namespaces("alone") as (alone,):
             alone.write_resolv_conf("nameserver 127.0.0.1\n")
-            seen.append((alone, subprocess.Popen(alone.command("sleep", "600"))))
+            inside = alone.command("sh", "-c", "echo inside; exec sleep 600")
+            sleeper = subprocess.Popen(inside, stdout=subprocess.PIPE, text=True)
+            seen.append((alone, sleeper))
+            assert sleeper.stdout is not None
+            assert sleeper.stdout.readline() == "inside\n"
             raise KeyError
 
     with pytest.raises(KeyError):
         fail_inside()
     alone, sleeper = seen[0]
-    assert sleeper.wait(timeout=10) < 0
+    with sleeper:
+        assert sleeper.wait(timeout=10) == -signal.SIGKILL
     assert not exists(alone)
 
 

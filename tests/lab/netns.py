@@ -22,13 +22,16 @@ CLONE_NEWNET = 0x40000000
 NAMED_NAMESPACES = Path("/run/netns")
 PER_NAMESPACE_FILES = Path("/etc/netns")
 
+ENVIRONMENT = {**os.environ, "PATH": os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])}
+"""For every program of the lab: servers and tools of the network are not in every user's PATH."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = itertools.count(1)
 
 
 def run(*command: str, standard_input: str | None = None) -> str:
     """Run a set-up command and return its output; RuntimeError with what it said when it fails."""
-    done = subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -49,7 +52,12 @@ class Namespace:
     def run(self, *command: str, timeout_seconds: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Run a program inside to its end; the caller judges the exit status."""
         return subprocess.run(
-            self.command(*command), capture_output=True, text=True, check=False, timeout=timeout_seconds
+            self.command(*command),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_seconds,
+            env=ENVIRONMENT,
         )
 
     def ip(self, *arguments: str) -> None:
@@ -141,9 +149,9 @@ def remove_leftovers() -> None:
 
 
 def _remove(name: str) -> None:
-    inside = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False)
+    inside = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False, env=ENVIRONMENT)
     for process in inside.stdout.split():
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(process), signal.SIGKILL)
-    subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
+    subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False, env=ENVIRONMENT)
     shutil.rmtree(PER_NAMESPACE_FILES / name, ignore_errors=True)

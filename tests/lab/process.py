@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.lab.netns import Namespace
+from tests.lab.netns import ENVIRONMENT, Namespace
 from tests.lab.waiting import wait_until
 
 STOP_SECONDS = 15.0
@@ -26,7 +26,7 @@ class Process:
         namespace: Namespace,
         command: list[str],
         log: Path,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] = ENVIRONMENT,
         folder: Path | None = None,
     ) -> None:
         self.namespace = namespace

@@ -4,6 +4,7 @@ Its configuration is a file that the test may replace while it runs; what it say
 address.
 """
 
+import contextlib
 import http.client
 import os
 import signal
@@ -17,9 +18,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.lab.ask import ask, connected
-from tests.lab.netns import Namespace
+from tests.lab.netns import ENVIRONMENT, Namespace
 from tests.lab.process import Process
 from tests.lab.topology import CLUSTER_DNS, LOCAL, LOCAL_V6, WORLD_DNS
+from tests.lab.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 ADMIN = ("127.0.0.1", 9253)
@@ -53,7 +55,7 @@ class Resolver:
         # Coverage measures the processes that tests start as well; what it adds to memory and start time is not the
         # resolver's.
         environment = {
-            name: value for name, value in os.environ.items() if measured or not name.startswith("COVERAGE_")
+            name: value for name, value in ENVIRONMENT.items() if measured or not name.startswith("COVERAGE_")
         }
         command = [sys.executable, "-m", "resolver", "--config", str(self.file)]
         self.process = Process(node, command, folder / "resolver.log", environment, folder=REPOSITORY)
@@ -73,6 +75,7 @@ class Resolver:
         started = time.monotonic()
         self.process.start(self._answers)
         self.first_answer_seconds = time.monotonic() - started
+        wait_until(self._ready, "/ready to say so")
 
     def stop(self) -> int:
         """SIGTERM; returns the exit status."""
@@ -107,6 +110,11 @@ class Resolver:
             for children in Path("/proc", str(pid), "task").glob("*/children"):
                 waiting.extend(int(child) for child in children.read_text().split())
         return found
+
+    def _ready(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.admin("/ready")[0] == http.HTTPStatus.OK
+        return False
 
     def _answers(self) -> bool:
         return ask(self._node, LOCAL, "kubernetes.default.svc.cluster.local", patience_seconds=1.0) is not None

@@ -231,5 +231,5 @@ class Connection(Protocol):
         if self.deadline is not None and not self.waiting:
             self._finish()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - every loss means the same here
+    def connection_lost(self, exc: Exception | None) -> None:
         self.fail(Problem.RESET)

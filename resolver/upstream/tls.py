@@ -15,7 +15,7 @@ ALPN = ["dot"]  # the registered protocol ID of DNS over TLS (RFC 7858 section 3
 
 
 @cache
-def client_context() -> "SSLContext":
+def tls_context() -> "SSLContext":
     """What all channels share: certificate and name are verified, TLS 1.2 or newer (RFC 8310 section 8, RFC 9325).
 
     Trusted are the certificate authorities of the system, or those in the file that SSL_CERT_FILE names. One context

@@ -32,7 +32,7 @@ class UdpChannel:
         self.in_flight = 0
         self.ignored_total = 0
 
-    def send(self, query: bytes, question: bytes, attempt: Attempt, avoid: Ticket | None = None) -> Ticket:  # noqa: ARG002
+    def send(self, query: bytes, question: bytes, attempt: Attempt, avoid: Ticket | None = None) -> Ticket:
         """See `transport.Channel.send`. There is nothing to avoid: every question has a socket of its own."""
         if self._closed:
             return Unsent(self.loop, attempt, Problem.RESET)

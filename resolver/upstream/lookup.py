@@ -194,7 +194,7 @@ class Prober:
 class _Probe:
     """One probe under way. Implements `transport.Attempt`."""
 
-    __slots__ = ("_lookups", "_sent_at", "_server", "_ticket")
+    __slots__ = ("_lookups", "_over", "_sent_at", "_server", "_ticket")
 
     SECONDS = 1.0
 
@@ -202,6 +202,7 @@ class _Probe:
         self._lookups = lookups
         self._server = server
         self._sent_at = lookups.clock()
+        self._over = False
 
     def start(self) -> None:
         question = Prober.PROBE_KEY[:-1]
@@ -211,19 +212,21 @@ class _Probe:
 
     def answered(self, packet: bytes) -> None:
         """See `transport.Attempt`."""
-        if self._server.probing:
-            self._server.probing = False
-            self._lookups.succeeded(self._server, self._lookups.clock() - self._sent_at)
+        self._end()
+        self._lookups.succeeded(self._server, self._lookups.clock() - self._sent_at)
 
     def failed(self, problem: Problem) -> None:
         """See `transport.Attempt`."""
-        self._server.probing = False
+        self._end()
         if problem is not Problem.BACKING_OFF:
             self._lookups.failed(self._server)
 
     def _time_is_up(self, now: float) -> None:
-        if self._server.probing:
-            self._server.probing = False
+        if not self._over:
+            self._end()
             self._ticket.silent()
             self._ticket.cancel()
             self._lookups.failed(self._server)
+
+    def _end(self) -> None:
+        self._over, self._server.probing = True, False

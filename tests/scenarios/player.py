@@ -132,7 +132,7 @@ class Player:
         return lambda _: packet
 
     def do_answer(self, step: Step) -> None:
-        """answer [LABEL] RCODE [tc] [ad] [cd] [norec] [opt] [unordered] [ede=CODE] [records=N] and the records below it"""
+        """answer [LABEL] RCODE [tc] [ad] [cd] [norec] [opt] [unordered] [ede=CODE] [records=N] and its records"""
         for asked in self._taken(step, words=2):
             if len(asked.replies) != 1:
                 raise ScenarioError(f"{step.where}: {len(asked.replies)} answers instead of one")

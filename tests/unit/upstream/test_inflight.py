@@ -1,0 +1,112 @@
+"""One lookup per question, any number of waiters, and a bound on both."""
+
+import pytest
+
+from resolver.message.answer import Answer
+from resolver.message.reply import Ede
+from resolver.upstream import inflight
+from resolver.upstream.exchange import Failed, Finished
+from resolver.upstream.inflight import Flights
+from resolver.upstream.lookup import Done, Lookups, Result
+from resolver.upstream.routes import Route
+from resolver.upstream.server import Server
+from tests.unit.builders import addresses, answer, key
+from tests.unit.world import zone
+
+ROUTE: Route[Server] = Route(zone("."), [])
+FAILED = Failed(Ede(22, "no answer"))
+
+
+class Held(Lookups):
+    """Lookups that end when the test says so."""
+
+    def __init__(self) -> None:
+        self.started: list[bytes] = []
+        self.done: dict[bytes, Done] = {}
+
+    def start(self, key: bytes, route: Route[Server], done: Done) -> None:
+        self.started.append(key)
+        self.done[key] = done
+
+
+def made() -> tuple[Held, Flights[str], list[bytes]]:
+    held, landed = Held(), list[bytes]()
+
+    def land(key: bytes, route: Route[Server], result: Result) -> str:
+        landed.append(key)
+        return "answer" if isinstance(result, Finished) else "failure"
+
+    return held, Flights(held, land), landed
+
+
+def test_all_who_ask_the_same_share_one_lookup_and_one_landing() -> None:
+    held, flights, landed = made()
+    got: list[str] = []
+    for _ in range(100):
+        assert flights.join(key(), ROUTE, got.append)
+    assert held.started == [key()]
+    assert (flights.waiting, flights.joined_total) == (100, 99)
+    said: Answer = answer(answers=addresses(1))
+    held.done[key()](Finished(said, "ns1"))
+    assert got == ["answer"] * 100
+    assert landed == [key()]
+    assert (len(flights), flights.waiting) == (0, 0)
+
+
+def test_different_questions_are_looked_up_apart() -> None:
+    held, flights, _ = made()
+    for bits in range(4):
+        flights.join(key(bits=bits), ROUTE, None)
+    assert len(held.started) == 4
+
+
+def test_a_lookup_that_nobody_waits_for_lands_all_the_same() -> None:
+    held, flights, landed = made()
+    assert flights.join(key(), ROUTE, None)
+    assert flights.waiting == 0
+    held.done[key()](FAILED)
+    assert landed == [key()]
+
+
+def test_who_joins_a_lookup_that_nobody_waited_for_gets_its_result() -> None:
+    held, flights, _ = made()
+    got: list[str] = []
+    flights.join(key(), ROUTE, None)
+    flights.join(key(), ROUTE, got.append)
+    held.done[key()](FAILED)
+    assert got == ["failure"]
+    assert len(held.started) == 1
+
+
+def test_a_waiter_may_ask_again_from_its_result() -> None:
+    held, flights, _ = made()
+
+    def ask_again(_: str) -> None:
+        assert flights.join(key(), ROUTE, None)
+
+    flights.join(key(), ROUTE, ask_again)
+    held.done[key()](FAILED)
+    assert len(held.started) == 2
+    assert len(flights) == 1
+
+
+def test_more_questions_than_the_bound_are_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflight, "MAX_FLIGHTS", 3)
+    held, flights, _ = made()
+    got: list[str] = []
+    assert [flights.join(key(f"n{n}."), ROUTE, got.append) for n in range(4)] == [True, True, True, False]
+    assert flights.join(key("n0."), ROUTE, got.append), "joining costs no new lookup"
+    assert (len(held.started), flights.rejected_total, flights.waiting) == (3, 1, 4)
+    held.done[key("n0.")](FAILED)
+    assert flights.join(key("n3."), ROUTE, got.append)
+
+
+def test_more_waiters_than_the_bound_are_refused_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflight, "MAX_WAITERS", 2)
+    held, flights, _ = made()
+    got: list[str] = []
+    assert [flights.join(key(), ROUTE, got.append) for _ in range(3)] == [True, True, False]
+    assert flights.rejected_total == 1
+    held.done[key()](FAILED)
+    assert got == ["failure"] * 2
+    assert flights.join(key(), ROUTE, got.append)

@@ -86,7 +86,7 @@ class Engine:
         """The way in for one transport and address family (4 or 6)."""
         via = self.vias.get((tcp, family))
         if via is None:
-            via = self.vias[tcp, family] = Via(tcp, family, self.ready.table())
+            via = self.vias[tcp, family] = Via(tcp=tcp, family=family, ready=self.ready.table())
         return via
 
     def allows(self, client: str) -> bool:
@@ -185,7 +185,7 @@ class Engine:
             query, answer, room_bytes=room(query, tcp=via.tcp), cap=entry.cap, age=age,
             keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
-        tally = self.tallies.cell(entry.zone, via, query.qtype, answer.rcode, Source.HIT, answer.kind.value)
+        tally = self.tallies.cell(entry.label, via, query.qtype, answer.rcode, Source.HIT, answer.kind.value)
         replies: tuple[bytes, ...] = (reply,)
         if answer.rotation is not None:
             entry.turn += 1
@@ -214,7 +214,7 @@ class Engine:
             self.failures.put(key, result.ede, _recoveries(route), now)
             return _Landed(None, None, result.ede)
         self.failures.forget(key)
-        entry = self.store.put(key, result.answer, route.limits, route.label, str(result.server), now)
+        entry = self.store.put(key, result.answer, route.zone, route.label, str(result.server), now)
         return _Landed(result.answer, entry, None)
 
     def _write_failed(self, pending: Pending, ede: Ede | None) -> bytes:
@@ -264,13 +264,23 @@ class _Waiter:
         """The flight is home."""
         pending, self._pending = self._pending, None
         if pending is not None:
-            self._respond(self._engine.write_landed(pending, landed))
+            self._reply(pending, lambda: self._engine.write_landed(pending, landed))
 
     def serve_stale(self, _now: float) -> None:
         """The client has waited for a fresh answer long enough (RFC 8767 section 5)."""
         pending, self._pending = self._pending, None
         if pending is not None and pending.stale is not None:
-            self._respond(self._engine.write_stale(pending, pending.stale))
+            stale = pending.stale
+            self._reply(pending, lambda: self._engine.write_stale(pending, stale))
+
+    def _reply(self, pending: Pending, write: Callable[[], bytes]) -> None:
+        """Whoever waits gets a reply, even if writing it should fail; the listener keeps a place for it until then."""
+        try:
+            reply = write()
+        except Exception:
+            self._respond(write_failure(pending.query, codes.SERVFAIL))
+            raise
+        self._respond(reply)
 
 
 def _cap(landed: _Landed, route: Route[Server]) -> int:
@@ -278,8 +288,8 @@ def _cap(landed: _Landed, route: Route[Server]) -> int:
     if landed.entry is not None:
         return landed.entry.cap
     if landed.answer is None or landed.answer.kind is Kind.POSITIVE:
-        return route.limits.max_ttl
-    return min(route.limits.max_nttl, landed.answer.negative_ttl or 0)
+        return route.zone.max_ttl
+    return min(route.zone.max_nttl, landed.answer.negative_ttl or 0)
 
 
 def _recoveries(route: Route[Server]) -> int:

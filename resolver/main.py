@@ -1,156 +1,210 @@
-"""The composition root: the only module that knows all others and wires them together.
+"""The composition root: wires the resolver to the process around it (log, admin endpoints, reload, signals).
 
-`Resolver` is one resolver in this process: built from a Config, started, given new configurations while it runs, and
-closed so that everything that was read is answered. What each part does is written in the part.
+`run_service` and `run_demo` are the two ways to run; both return an exit status. Only this module and `core` know how
+the parts fit together; each part is written and tested without the others.
 """
 
 import asyncio
 import gc
 import logging
 import resource
-import socket
-from asyncio import AbstractEventLoop
-from collections.abc import Coroutine
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from resolver.config import Config, Transport, Upstream
-from resolver.engine import Engine
-from resolver.listen.sockets import ListenError, open_tcp, open_udp
+import uvloop
+
+from resolver import __version__
+from resolver.config import Config
+from resolver.core import Resolver
+from resolver.listen.sockets import ListenError
 from resolver.listen.tcp import TcpListener
 from resolver.listen.udp import UdpListener
-from resolver.ops.logs import event
-from resolver.ops.zones import Zones
-from resolver.upstream.lookup import Lookups
-from resolver.upstream.server import Server, Servers
-from resolver.upstream.tcp import TcpChannel
-from resolver.upstream.timers import Timers
-from resolver.upstream.transport import Channel
-from resolver.upstream.udp import UdpChannel
+from resolver.ops.cachepage import CachePage
+from resolver.ops.health import Health, Readiness
+from resolver.ops.http import AdminServer
+from resolver.ops.logs import Logs, event, observe_query
+from resolver.ops.metrics import ListenerState, MetricsPage, Sources
+from resolver.ops.pulse import Pulse
+from resolver.ops.reload import Reload
 
 _log = logging.getLogger(__name__)
 
-_CLOSE_GRACE_SECONDS = 0.5
-"""What closing waits for beyond the longest `timeout` of a zone."""
-
-Listener = UdpListener | TcpListener
-Place = tuple[str, int]
+CANNOT_START = 1
+_MAX_DESCRIPTORS = 65536
+"""More than the limits on connections and lookups can use; an endless limit makes some programs slow at exec."""
 
 
-class Resolver:
-    """One resolver: `start`, then `apply` as often as the configuration changes, then `close`."""
+class Service:
+    """A resolver with its admin endpoints, its log and its reload. `path` is None where nothing is to be reloaded."""
 
-    def __init__(self, config: Config) -> None:
-        loop = asyncio.get_running_loop()
-        self.config = config
-        self._loop = loop
-        self._timers = Timers(loop)
-        lookups = Lookups(loop, self._timers, _log_health)
-        self.zones = Zones(loop, Servers(lambda upstream, transport: _channel(loop, upstream, transport)), lookups)
-        self.engine = Engine(lookups, self.zones.routes(config), config.cache, config.listen.allowed_clients)
-        self.zones.on_routes = self._new_routes
-        self.listeners: dict[Place, tuple[Listener, ...]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+    def __init__(self, config: Config, path: str | None, text: str, logs: Logs) -> None:
+        self.logs = logs
+        self.resolver = Resolver(config)
+        self.reload = Reload(path or "", text, config, self._apply)
+        self._watching = path is not None
+        engine = self.resolver.engine
+        self._pulse = Pulse(engine)
+        self._readiness = Readiness(engine)
+        self._admin: AdminServer | None = None
+        self._admin_moves: set[asyncio.Task[None]] = set()
+        sources = Sources(
+            engine,
+            self.resolver.zones.servers,
+            self._pulse,
+            self.reload,
+            port=lambda: self.resolver.config.listen.port,
+            listeners=self._listener_state,
+            log_dropped=lambda: self.logs.dropped_total,
+        )
+        health = Health(lambda: list(self.resolver.listeners), self._pulse)
+        pages = (MetricsPage(sources), health, self._readiness, CachePage(engine))
+        self._pages = {place: handler for page in pages for place, handler in page.routes.items()}
+        self._log_queries(config)
 
     async def start(self) -> None:
-        """Open the sockets and begin to answer; raises ListenError, and then nothing is left open."""
-        opened = _open_all(_places(self.config))
-        self.zones.start()
-        for place, sockets in opened.items():
-            await self._listen(place, sockets)
-
-    def apply(self, config: Config) -> None:
-        """Make a new configuration the one in force, the cache kept; ListenError: nothing has changed.
-
-        What it drops (addresses, servers) is let go once everything that was asked there is answered.
-        """
-        wanted = _places(config)
-        opened = _open_all([place for place in wanted if place not in self.listeners])
-        dropped = [self.listeners.pop(place) for place in list(self.listeners) if place not in wanted]
-        self.config = config
-        self._new_routes(self.zones.routes(config))
-        for place, sockets in opened.items():
-            self._own(self._listen(place, sockets))
-        for listeners in dropped:
-            self._own(self._unlisten(listeners))
+        """Begin to answer; raises ListenError or OSError, and then nothing is left open."""
+        await self.resolver.start()
+        try:
+            self._admin = await self._open_admin(self.resolver.config)
+        except OSError:
+            await self.resolver.close()
+            raise
+        self._pulse.start()
+        if self._watching:
+            self.reload.start()
+        self._readiness.starting = False
 
     async def close(self) -> None:
-        """Answer what was read, then stop."""
-        await asyncio.gather(*(self._unlisten(listeners) for listeners in self.listeners.values()), *self._tasks)
-        self.listeners.clear()
-        self.zones.close()
-        self._timers.close()
+        """Answer what was read, say so on /ready meanwhile, then stop."""
+        self._readiness.draining = True
+        self.reload.close()
+        await self.resolver.close()
+        await asyncio.gather(*self._admin_moves)
+        self._pulse.close()
+        if self._admin is not None:
+            await self._admin.close()
 
-    def _new_routes(self, routes: Any) -> None:
-        self.engine.reconfigure(routes, self.config.cache, self.config.listen.allowed_clients)
+    def _apply(self, config: Config) -> None:
+        old = self.resolver.config
+        self.resolver.apply(config)
+        self.logs.reconfigure(config.log)
+        self._log_queries(config)
+        if config.admin != old.admin:
+            task = asyncio.get_running_loop().create_task(self._move_admin(config), name="move the admin endpoints")
+            self._admin_moves.add(task)
+            task.add_done_callback(self._admin_moves.discard)
 
-    async def _listen(self, place: Place, sockets: tuple[socket.socket, socket.socket]) -> None:
-        family = 6 if sockets[0].family == socket.AF_INET6 else 4
-        udp = UdpListener(self._loop, sockets[0], self.engine, self.engine.via(tcp=False, family=family))
-        tcp = TcpListener(self._loop, sockets[1], self.engine, self.engine.via(tcp=True, family=family))
-        self.listeners[place] = (udp, tcp)
-        await udp.start()
-        await tcp.start()
-        event(_log, logging.INFO, "listening", address=place[0], port=sockets[0].getsockname()[1])
+    def _log_queries(self, config: Config) -> None:
+        self.resolver.engine.observe(observe_query if config.log.queries else None)
 
-    async def _unlisten(self, listeners: tuple[Listener, ...]) -> None:
-        seconds = max(zone.timeout_seconds for zone in self.config.zones) + _CLOSE_GRACE_SECONDS
-        await asyncio.gather(*(listener.close(seconds) for listener in listeners))
+    async def _open_admin(self, config: Config) -> AdminServer:
+        admin = AdminServer(self._pages)
+        await admin.start(config.admin.address, config.admin.port)
+        return admin
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run work of its own; it is kept until it is done, and `close` waits for it."""
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _move_admin(self, config: Config) -> None:
+        place = f"{config.admin.address}:{config.admin.port}"
+        try:
+            moved = await self._open_admin(config)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            event(_log, logging.ERROR, "admin endpoints stay where they were", wanted=place, reason=reason)
+            return
+        old, self._admin = self._admin, moved
+        event(_log, logging.INFO, "admin endpoints moved", address=place)
+        if old is not None:
+            await old.close()
+
+    def _listener_state(self) -> ListenerState:
+        refused: Counter[str] = Counter()
+        ended: Counter[str] = Counter()
+        lost: Counter[str] = Counter()
+        connections = accepted = panics = 0
+        for listener in self.resolver.all_listeners():
+            panics += listener.guard.failures
+            if isinstance(listener, UdpListener):
+                lost.update(listener.lost)
+            elif isinstance(listener, TcpListener):
+                connections += listener.connections
+                accepted += listener.accepted_total
+                refused.update({reason.name.lower(): number for reason, number in listener.refused.items()})
+                refused.update({reason.lower(): number for reason, number in listener.accept_errors.items()})
+                ended.update({reason.name.lower(): number for reason, number in listener.ended.items()})
+        return ListenerState(connections, accepted, refused, ended, lost, panics)
+
+
+def run_service(path: str, text: str, config: Config) -> int:
+    """Run the resolver that `path` describes until SIGTERM or SIGINT; the exit status."""
+
+    async def serve(logs: Logs) -> int:
+        return await _serve(Service(config, path, text, logs), path)
+
+    return _with_log(config, serve)
+
+
+def run_demo() -> int:
+    """Show the resolver in front of an imagined cluster until Ctrl-C; the exit status."""
+    from resolver import demo  # noqa: PLC0415 - nothing of it belongs into the memory of a node's resolver
+
+    async def show(logs: Logs) -> int:
+        async def start(config: Config) -> Service:
+            logs.reconfigure(config.log)
+            service = Service(config, None, "", logs)
+            await service.start()
+            return service
+
+        await demo.run(start, sys.stdout)
+        return 0
+
+    return _with_log(Config(), show)
+
+
+def _with_log(config: Config, work: Callable[[Logs], Coroutine[Any, Any, int]]) -> int:
+    logs = Logs(config.log)
+    logs.start()
+    try:
+        return uvloop.run(work(logs))
+    finally:
+        logs.close()
+
+
+async def _serve(service: Service, path: str) -> int:
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[str] = loop.create_future()
+
+    def ask_to_stop(name: str) -> None:
+        if not stop.done():
+            stop.set_result(name)
+
+    try:
+        await service.start()
+    except (ListenError, OSError) as error:
+        event(_log, logging.ERROR, "cannot start", reason=str(error))
+        return CANNOT_START
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask_to_stop, number.name)
+    loop.add_signal_handler(signal.SIGHUP, service.reload.now)
+    tune_process()
+    event(_log, logging.INFO, "started", version=__version__, config=path)
+    why = await stop
+    event(_log, logging.INFO, "stopping", signal=why)
+    await service.close()
+    event(_log, logging.INFO, "stopped")
+    return 0
 
 
 def tune_process() -> None:
-    """Settings of the process for a server: all file descriptors it may have, and fewer, cheaper garbage collections.
+    """Settings of the process for a server: enough file descriptors, and fewer, cheaper garbage collections.
 
     Everything per query is freed by its reference count; the collector is for the rare cycles, and a full pass over a
     large cache would stop the loop for tens of milliseconds.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 1_000)
-
-
-def _places(config: Config) -> list[Place]:
-    return [(address, config.listen.port) for address in config.listen.addresses]
-
-
-def _open_all(places: list[Place]) -> dict[Place, tuple[socket.socket, socket.socket]]:
-    """UDP and TCP sockets for all places, or ListenError and none."""
-    opened: dict[Place, tuple[socket.socket, socket.socket]] = {}
-    sockets: list[socket.socket] = []
-    try:
-        for address, port in places:
-            sockets.append(open_udp(address, port))
-            sockets.append(open_tcp(address, sockets[-1].getsockname()[1]))
-            opened[address, port] = (sockets[-2], sockets[-1])
-    except ListenError:
-        for sock in sockets:
-            sock.close()
-        raise
-    return opened
-
-
-def _channel(loop: AbstractEventLoop, upstream: Upstream, transport: Transport) -> Channel:
-    if transport is Transport.UDP:
-        return UdpChannel(upstream, loop)
-    if transport is Transport.TLS:
-        from resolver.upstream.tls import tls_context  # noqa: PLC0415 - OpenSSL, for those who use it
-
-        return TcpChannel(upstream, loop, tls_context(upstream))
-    return TcpChannel(upstream, loop)
-
-
-def _log_health(server: Server) -> None:
-    health = server.health
-    if health.down:
-        event(_log, logging.WARNING, "upstream down", server=str(server), transport=server.transport.value)
-    else:
-        event(_log, logging.INFO, "upstream up", server=str(server), transport=server.transport.value)
-
-

@@ -28,7 +28,7 @@ class Via:
 
     __slots__ = ("family", "ready", "tcp")
 
-    def __init__(self, tcp: bool, family: int, ready: Packets) -> None:
+    def __init__(self, *, tcp: bool, family: int, ready: Packets) -> None:
         self.tcp = tcp
         self.family = family
         """4 or 6."""

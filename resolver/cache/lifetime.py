@@ -1,7 +1,6 @@
 """How long an answer is remembered, may be served stale, and when it is refreshed ahead of time. All in seconds."""
 
-from typing import NamedTuple
-
+from resolver.config import Zone
 from resolver.message.answer import Answer, Kind
 
 FAILURE_SECONDS = (1.0, 2.0, 4.0, 5.0)
@@ -9,15 +8,7 @@ FAILURE_SECONDS = (1.0, 2.0, 4.0, 5.0)
 1 s, growing; our contract: at most 5 s)."""
 
 
-class Limits(NamedTuple):
-    """A zone's bounds on remembering."""
-
-    max_ttl: int
-    max_nttl: int
-    serve_stale_seconds: float
-
-
-def lifetime(answer: Answer, limits: Limits) -> int:
+def lifetime(answer: Answer, zone: Zone) -> int:
     """The whole seconds for which an answer may be served as fresh; 0: it must not be remembered.
 
     Positive answers live as long as the shortest TTL of their answer section, negative ones for min(SOA TTL, SOA
@@ -27,10 +18,10 @@ def lifetime(answer: Answer, limits: Limits) -> int:
     if answer.truncated or answer.kind is Kind.FAILURE:
         return 0
     if answer.kind is Kind.POSITIVE:
-        return min(answer.positive_ttl, limits.max_ttl)
+        return min(answer.positive_ttl, zone.max_ttl)
     if answer.negative_ttl is None:
         return 0
-    ttl = min(answer.negative_ttl, limits.max_nttl)
+    ttl = min(answer.negative_ttl, zone.max_nttl)
     return min(ttl, answer.positive_ttl) if answer.counts[0] else ttl
 
 

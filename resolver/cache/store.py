@@ -9,7 +9,8 @@ Stale answers stay until their stale time is over or their room is needed.
 from collections import deque
 from collections.abc import Iterator
 
-from resolver.cache.lifetime import Limits, lifetime, refresh_window
+from resolver.cache.lifetime import lifetime, refresh_window
+from resolver.config import Zone
 from resolver.message.answer import Answer, Kind
 
 HOT_ASKS = 3
@@ -23,8 +24,8 @@ _ENTRY_BYTES = 320  # measured: the Entry, its slot in the dict and a queue, its
 class Entry:
     """One remembered answer."""
 
-    __slots__ = ("answer", "asks", "bytes", "cap", "in_main", "key", "saved", "server", "stale_until", "stored_at",
-                 "ttl", "turn", "zone")  # fmt: skip
+    __slots__ = ("answer", "asks", "bytes", "cap", "in_main", "key", "label", "saved", "server", "stale_until",
+                 "stored_at", "ttl", "turn")  # fmt: skip
 
     def __init__(self, key: bytes) -> None:
         self.key = key
@@ -33,14 +34,14 @@ class Entry:
         self.turn = 0
         self.bytes = 0
 
-    def renew(self, answer: Answer, ttl: int, limits: Limits, zone: str, server: str, now: float) -> None:
+    def renew(self, answer: Answer, ttl: int, zone: Zone, label: str, server: str, now: float) -> None:
         """Take the place of the older answer to the same question."""
         self.answer = answer
         self.ttl = ttl
-        self.cap = limits.max_ttl if answer.kind is Kind.POSITIVE else ttl
+        self.cap = zone.max_ttl if answer.kind is Kind.POSITIVE else ttl
         self.stored_at = now
-        self.stale_until = now + ttl + limits.serve_stale_seconds
-        self.zone = zone
+        self.stale_until = now + ttl + zone.serve_stale_seconds
+        self.label = label
         self.server = server
         self.asks = 0
         self.bytes = entry_bytes(self.key, answer)
@@ -100,12 +101,12 @@ class Store:
         """The remembered answer without counting as a use; for people who look into the cache."""
         return self._entries.get(key)
 
-    def put(self, key: bytes, answer: Answer, limits: Limits, zone: str, server: str, now: float) -> Entry | None:
+    def put(self, key: bytes, answer: Answer, zone: Zone, label: str, server: str, now: float) -> Entry | None:
         """Remember an answer; None where it must not be remembered (`lifetime`) or would not fit at all.
 
         An answer with TTL 0 still takes the place of an older one: that is no longer true.
         """
-        ttl = lifetime(answer, limits)
+        ttl = lifetime(answer, zone)
         if ttl <= 0:
             self.remove(key)
             return None
@@ -117,7 +118,7 @@ class Store:
             entry = Entry(key)
             self._enqueue(entry)
         before = entry.bytes
-        entry.renew(answer, ttl, limits, zone, server, now)
+        entry.renew(answer, ttl, zone, label, server, now)
         self._account(entry, entry.bytes - before)
         self._evict()
         return entry

@@ -1,7 +1,8 @@
-"""Messages out of a TCP stream: two octets of length, then the message (RFC 1035 section 4.2.2, RFC 7766 section 8).
+"""DNS messages on a byte stream: two bytes of length before each message (RFC 1035 section 4.2.2, RFC 7766 section 8).
 
-Segments may end anywhere. What is held is one unfinished message and nothing else; of a message longer than
-`keep_bytes` only the beginning is kept and handed out, and the rest is stepped over without being stored.
+Bytes go in as they come off the wire, however they were segmented; whole messages come out. What usually arrives is one
+or more whole frames, which are cut out of the received bytes directly; only a frame that is still incomplete is kept.
+Of a message longer than `keep_bytes` only the beginning is kept and handed out; the rest is stepped over unstored.
 """
 
 from resolver.message import codes
@@ -9,8 +10,13 @@ from resolver.message import codes
 LENGTH_BYTES = 2
 
 
+def frame(message: bytes) -> bytes:
+    """`message` with its length in front; OverflowError for one of more than 65,535 bytes."""
+    return len(message).to_bytes(LENGTH_BYTES, "big") + message
+
+
 class Frames:
-    """The receiving side of one stream."""
+    """The receiving side of one stream. An empty frame gives an empty message."""
 
     __slots__ = ("_held", "_keep_bytes", "_skip_bytes")
 
@@ -24,31 +30,41 @@ class Frames:
         """Whether a message has begun that has not ended."""
         return bool(self._held) or self._skip_bytes > 0
 
-    def feed(self, data: bytes | bytearray | memoryview) -> list[bytes]:
-        """Take the next segment of the stream; the messages that it completes, in order (an empty one is `b""`)."""
+    @property
+    def held_bytes(self) -> int:
+        """How much of an incomplete frame is waiting for its other part."""
+        return len(self._held)
+
+    def feed(self, data: bytes | memoryview) -> list[bytes]:
+        """Take the next segment of the stream; the messages that it completes, in order."""
+        if self._skip_bytes:
+            skipped = min(self._skip_bytes, len(data))
+            self._skip_bytes -= skipped
+            data = data[skipped:]
+            if not data:
+                return []
         held = self._held
-        held += data
+        if held:
+            # A bytearray grows in amortised constant time: a peer that sends single bytes costs no more than its bytes.
+            held += data
+            if len(held) < LENGTH_BYTES or len(held) - LENGTH_BYTES < min(held[0] << 8 | held[1], self._keep_bytes):
+                return []
+            data = bytes(held)
+            self._held = bytearray()
+        return self._split(data if isinstance(data, bytes) else bytes(data))
+
+    def _split(self, data: bytes) -> list[bytes]:
         messages = []
-        offset, end = 0, len(held)
-        while True:
-            if self._skip_bytes:
-                step = min(self._skip_bytes, end - offset)
-                offset += step
-                self._skip_bytes -= step
-            start = offset + LENGTH_BYTES
-            if start > end:
-                break
-            length = held[offset] << 8 | held[offset + 1]
+        start, size = LENGTH_BYTES, len(data)
+        while start <= size:
+            length = data[start - 2] << 8 | data[start - 1]
             kept = min(length, self._keep_bytes)
-            if start + kept > end:
+            if start + kept > size:
                 break
-            offset = start + kept
-            self._skip_bytes = length - kept
-            messages.append(bytes(held[start:offset]))
-        del held[:offset]
+            messages.append(data[start : start + kept])
+            start += length + LENGTH_BYTES
+        if start - LENGTH_BYTES < size:
+            self._held += data[start - LENGTH_BYTES :]
+        else:
+            self._skip_bytes = start - LENGTH_BYTES - size
         return messages
-
-
-def frame(message: bytes) -> bytes:
-    """`message` (at most 65,535 bytes) as it goes into a stream: length and message in one piece."""
-    return len(message).to_bytes(LENGTH_BYTES, "big") + message

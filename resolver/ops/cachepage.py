@@ -117,7 +117,7 @@ def _show(entry: Entry, now: float) -> Shown:
         "ageSeconds": round(now - entry.stored_at, 3),
         "staleForSeconds": max(round(entry.stale_until - now, 3), 0.0),
         "server": entry.server,
-        "zone": entry.zone,
+        "zone": entry.label,
         "asks": entry.asks,
         "bytes": entry.bytes,
         "records": records_text(question, answer, cap=entry.cap, age=entry.age(now)),

@@ -159,11 +159,11 @@ class Readiness:
         if self._stale_known_at is None or now - self._stale_known_at >= _REMEMBERED_SECONDS:
             self._stale_zones = _zones_in(self._engine.store, now)
             self._stale_known_at = now
-        return route.limits.serve_stale_seconds > 0 and route.label in self._stale_zones
+        return route.zone.serve_stale_seconds > 0 and route.label in self._stale_zones
 
 
 def _zones_in(store: Store, now: float) -> set[str]:
-    return {entry.zone for entry in store if now < entry.stale_until}
+    return {entry.label for entry in store if now < entry.stale_until}
 
 
 def _show_server(server: Server) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from time import time
+from time import time  # noqa: TID251 - a point in time for people and dashboards, not a duration
 
 from resolver.config import Config, ConfigError, load, restart_needed
 from resolver.ops.logs import event
@@ -13,7 +13,8 @@ _log = logging.getLogger(__name__)
 
 class Reload:
     """Watches resolver.yaml. `apply(new)` makes a valid configuration the running one; OSError or ListenError from it
-    (an address that cannot be bound) leaves the old one in force."""
+    (an address that cannot be bound) leaves the old one in force.
+    """
 
     def __init__(self, path: str, text: str, config: Config, apply: Callable[[Config], None]) -> None:
         self.config = config

@@ -11,7 +11,7 @@ from typing import Protocol as Interface
 from typing import cast
 
 from resolver.message.answer import is_answer_to
-from resolver.upstream.framing import FrameReader
+from resolver.message.framing import Frames
 from resolver.upstream.ids import QueryIds
 from resolver.upstream.transport import Attempt, Problem
 
@@ -74,7 +74,7 @@ class Connection(Protocol):
         self._loop = loop
         self._ids = ids
         self._transport: Transport | None = None
-        self._frames = FrameReader()
+        self._frames = Frames()
         self._out: list[bytes] = []
         self._forgotten: deque[tuple[float, PendingQuery]] = deque()
         self._used = True

@@ -33,9 +33,7 @@ class Health:
     def succeeded(self, now: float, latency_seconds: float) -> bool:
         """The server responded, whatever it said. True: it was down until now."""
         known = self.latency_seconds
-        self.latency_seconds = (
-            latency_seconds if known is None else known + _LATENCY_WEIGHT * (latency_seconds - known)
-        )
+        self.latency_seconds = latency_seconds if known is None else known + _LATENCY_WEIGHT * (latency_seconds - known)
         self.failures_in_a_row = 0
         if not self.down:
             return False

@@ -59,4 +59,7 @@ class Flights(Generic[T]):
         waiters = self._waiters.pop(key)
         self.waiting -= len(waiters)
         for waiter in waiters:
-            waiter(landed)
+            try:
+                waiter(landed)
+            except Exception as error:  # noqa: BLE001 - one waiter's trouble must not reach the others
+                self._lookups.loop.call_exception_handler({"message": "a reply could not be sent", "exception": error})

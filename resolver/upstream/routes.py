@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from resolver.cache.lifetime import Limits
 from resolver.config import Policy, Zone
 from resolver.message import names
 from resolver.upstream.health import Health
@@ -22,12 +21,11 @@ S = TypeVar("S", bound=Rated)
 class Route(Generic[S]):
     """One zone of the configuration with its servers, which may change while it is in use (resolv.conf)."""
 
-    __slots__ = ("_turn", "label", "limits", "names", "servers", "zone")
+    __slots__ = ("_turn", "label", "names", "servers", "zone")
 
     def __init__(self, zone: Zone, servers: Sequence[S]) -> None:
         self.zone = zone
         self.servers: tuple[S, ...] = tuple(servers)
-        self.limits = Limits(zone.max_ttl, zone.max_nttl, zone.serve_stale_seconds)
         self.names = tuple(names.to_wire(name) for name in zone.names)
         self.label = names.to_text(self.names[0])
         """The zone's first name with its last dot: the value of the metrics' label `zone`."""

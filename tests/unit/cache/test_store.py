@@ -1,23 +1,25 @@
 """Remembered answers: fresh, stale or gone by the clock, and within the bound whatever happens."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from resolver.cache.lifetime import Limits
 from resolver.cache.store import Store, entry_bytes, is_under
+from resolver.config import Zone
 from resolver.message import names
 from resolver.message.answer import Answer
 from tests.unit.builders import SOA, addresses, answer, key
 
-LIMITS = Limits(max_ttl=30, max_nttl=10, serve_stale_seconds=60.0)
+ZONE = Zone(("shop",), (), max_ttl=30, max_nttl=10, serve_stale_seconds=60.0)
 ROOMY = 1 << 20
 NOW = 1000.0
 
 
-def put(store: Store, name: str, said: Answer | None = None, now: float = NOW, limits: Limits = LIMITS) -> None:
-    store.put(key(name), said or answer(answers=addresses(1)), limits, "shop.", "10.0.0.1:53", now)
+def put(store: Store, name: str, said: Answer | None = None, now: float = NOW, zone: Zone = ZONE) -> None:
+    store.put(key(name), said or answer(answers=addresses(1)), zone, "shop.", "10.0.0.1:53", now)
 
 
 def state(store: Store, name: str, now: float) -> str:
@@ -46,7 +48,7 @@ def test_an_answer_is_fresh_then_stale_then_gone(ttl: int, after: float, expecte
 
 def test_without_serve_stale_an_expired_answer_is_gone() -> None:
     store = Store(ROOMY)
-    put(store, "web.shop.", limits=Limits(30, 10, 0.0))
+    put(store, "web.shop.", zone=replace(ZONE, serve_stale_seconds=0.0))
     assert state(store, "web.shop.", NOW + 29.9) == "fresh"
     assert state(store, "web.shop.", NOW + 30.0) == "gone"
 
@@ -61,7 +63,7 @@ def test_age_is_whole_seconds() -> None:
 
 def test_the_cap_of_negative_answers_is_their_own_lifetime() -> None:
     store = Store(ROOMY)
-    entry = store.put(key(), answer(rcode="NXDOMAIN", authority=[SOA]), LIMITS, "shop.", "s", NOW)
+    entry = store.put(key(), answer(rcode="NXDOMAIN", authority=[SOA]), ZONE, "shop.", "s", NOW)
     assert entry is not None
     assert (entry.ttl, entry.cap) == (10, 10)
 
@@ -84,7 +86,7 @@ def test_an_answer_that_is_too_large_is_not_remembered() -> None:
 
 def test_variants_of_a_question_are_remembered_apart() -> None:
     store = Store(ROOMY)
-    store.put(key(bits=1), answer(answers=addresses(1)), LIMITS, "shop.", "s", NOW)
+    store.put(key(bits=1), answer(answers=addresses(1)), ZONE, "shop.", "s", NOW)
     assert store.get(key(bits=0), NOW) is None
     assert store.get(key(bits=3), NOW) is None
     assert store.get(key(bits=1), NOW) is not None
@@ -129,7 +131,7 @@ def test_names_and_suffixes_are_forgotten_with_all_their_types() -> None:
     store = Store(ROOMY)
     for name in ("web.shop.", "api.web.shop.", "cobweb.shop.", "web.example."):
         put(store, name)
-    store.put(key("web.shop.", "AAAA"), answer(answers=addresses(1)), LIMITS, "shop.", "s", NOW)
+    store.put(key("web.shop.", "AAAA"), answer(answers=addresses(1)), ZONE, "shop.", "s", NOW)
     assert store.remove_name(names.to_wire("web.shop.")) == 2
     assert state(store, "api.web.shop.", NOW) == "fresh"
     assert store.remove_under(names.to_wire("web.shop.")) == 1
@@ -191,7 +193,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(name=NAMES, said=st.sampled_from(SIZES))
     def put(self, name: str, said: Answer) -> None:
-        entry = self.store.put(key(name), said, LIMITS, "shop.", "s", self.now)
+        entry = self.store.put(key(name), said, ZONE, "shop.", "s", self.now)
         assert entry is None or entry.is_fresh(self.now)
 
     @rule(first=st.integers(0, 1000), count=st.integers(1, 80), asked=st.booleans())
@@ -203,7 +205,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(name=NAMES, said=st.sampled_from(NOT_REMEMBERED))
     def put_what_is_not_remembered(self, name: str, said: Answer) -> None:
-        assert self.store.put(key(name), said, LIMITS, "shop.", "s", self.now) is None
+        assert self.store.put(key(name), said, ZONE, "shop.", "s", self.now) is None
         assert self.store.peek(key(name)) is None
 
     @rule(name=NAMES, times=st.integers(1, 4))

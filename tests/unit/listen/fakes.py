@@ -110,7 +110,7 @@ def need_ipv6() -> None:
 
 
 def way_in(*, tcp: bool, family: int = 4) -> Via:
-    return Via(tcp, family, Budget(1 << 20).table())
+    return Via(tcp=tcp, family=family, ready=Budget(1 << 20).table())
 
 
 @contextlib.asynccontextmanager

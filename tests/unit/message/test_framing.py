@@ -1,5 +1,6 @@
 """Messages out of a stream (resolver.message.framing), on any segmentation."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +37,32 @@ def test_too_long_message_is_handed_out_cut_and_its_rest_is_not_kept() -> None:
     assert frames.partial
     assert frames.feed(bytes(5535) + frame(b"next")) == [b"next"]
     assert not frames.partial
+
+
+def test_single_bytes_make_the_longest_message() -> None:
+    message = bytes(range(256)) * 256
+    stream = frame(message[:65535])
+    reader = Frames()
+    read = [done for byte in stream for done in reader.feed(bytes((byte,)))]
+    assert read == [message[:65535]]
+
+
+@given(st.binary(max_size=400))
+def test_no_more_than_one_unfinished_frame_is_held(stream: bytes) -> None:
+    reader = Frames()
+    read = reader.feed(stream)
+    assert sum(len(message) + 2 for message in read) + reader.held_bytes == len(stream)
+    assert reader.held_bytes < 65535 + 2
+
+
+def test_what_follows_a_completed_frame_is_kept_for_the_next() -> None:
+    reader = Frames()
+    stream = frame(b"first") + frame(b"second") + frame(b"third")
+    assert reader.feed(stream[:3]) == []
+    assert reader.feed(stream[3:17]) == [b"first", b"second"]
+    assert reader.feed(stream[17:]) == [b"third"]
+
+
+def test_a_message_that_no_frame_can_hold_is_refused() -> None:
+    with pytest.raises(OverflowError):
+        frame(bytes(65536))

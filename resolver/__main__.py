@@ -1,0 +1,72 @@
+"""The command `nodelocaldns-resolver` (= `python -m resolver`): arguments in, exit status out.
+
+0: done (stopped by a signal, or --check found nothing); 1: could not start; 2: wrong arguments or configuration.
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+
+from resolver import __version__
+
+DEFAULT_CONFIG = "/etc/nodelocaldns/resolver.yaml"
+
+_DESCRIPTION = """\
+A DNS cache for one Kubernetes node. It answers pods on a link-local address, asks the
+cluster's DNS over TCP and the node's own servers for the rest, and keeps answering from
+memory when they are gone."""
+
+_EPILOG = """\
+examples:
+  nodelocaldns-resolver --demo                        see it work: no root, no cluster, no network
+  nodelocaldns-resolver --config resolver.yaml --check    is this file right?
+  nodelocaldns-resolver --config resolver.yaml            run it
+
+signals: SIGTERM and SIGINT answer what was read, then stop; SIGHUP reads the configuration again
+(a changed file is noticed without it). Every key of the file: docs/configuration.md."""
+
+
+def _arguments(argv: list[str] | None) -> Namespace:
+    parser = ArgumentParser(
+        prog="nodelocaldns-resolver",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", default=DEFAULT_CONFIG, help="the configuration to use (default: %(default)s)"
+    )
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--check", action="store_true", help="only say what is wrong with the configuration: 0 or 2")
+    modes.add_argument("--demo", action="store_true", help="show it on loopback in front of an imagined cluster")
+    modes.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    arguments = _arguments(argv)
+    if arguments.demo:
+        from resolver.main import run_demo  # noqa: PLC0415 - each way of running imports what it needs
+
+        return run_demo()
+    from resolver.config import ConfigError, load  # noqa: PLC0415
+    from resolver.ops.watch import read_text  # noqa: PLC0415
+
+    try:
+        text = read_text(arguments.config)
+        config = load(text, arguments.config)
+    except OSError as error:
+        print(f"{arguments.config}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if arguments.check:
+        return 0
+    from resolver.main import run_service  # noqa: PLC0415
+
+    return run_service(arguments.config, text, config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The resolver proper: zones, engine and listeners wired together, without the operations around them (see `main`).
+
+`Resolver` is one resolver in this process: built from a Config, started, given new configurations while it runs, and
+closed so that everything that was read is answered. What each part does is written in the part.
+"""
+
+import asyncio
+import logging
+import socket
+from asyncio import AbstractEventLoop
+from collections.abc import Coroutine
+from typing import Any
+
+from resolver.config import Config, Transport, Upstream
+from resolver.engine import Engine
+from resolver.listen.sockets import ListenError, open_tcp, open_udp
+from resolver.listen.tcp import TcpListener
+from resolver.listen.udp import UdpListener
+from resolver.ops.logs import event
+from resolver.ops.zones import Zones
+from resolver.upstream.lookup import Lookups
+from resolver.upstream.routes import Routes
+from resolver.upstream.server import Server, Servers
+from resolver.upstream.tcp import TcpChannel
+from resolver.upstream.timers import Timers
+from resolver.upstream.transport import Channel
+from resolver.upstream.udp import UdpChannel
+
+_log = logging.getLogger(__name__)
+
+_CLOSE_GRACE_SECONDS = 0.5
+"""What closing waits for beyond the longest `timeout` of a zone."""
+
+Listener = UdpListener | TcpListener
+Place = tuple[str, int]
+
+
+class Resolver:
+    """One resolver: `start`, then `apply` as often as the configuration changes, then `close`."""
+
+    def __init__(self, config: Config) -> None:
+        loop = asyncio.get_running_loop()
+        self.config = config
+        self._loop = loop
+        self._timers = Timers(loop)
+        lookups = Lookups(loop, self._timers, _log_health)
+        self.zones = Zones(loop, Servers(lambda upstream, transport: _channel(loop, upstream, transport)), lookups)
+        self.engine = Engine(lookups, self.zones.routes(config), config.cache, config.listen.allowed_clients)
+        self.zones.on_routes = self._new_routes
+        self.listeners: dict[Place, tuple[Listener, ...]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Open the sockets and begin to answer; raises ListenError, and then nothing is left open."""
+        opened = _open_all(_places(self.config))
+        self.zones.start()
+        for place, sockets in opened.items():
+            await self._listen(place, sockets)
+
+    def apply(self, config: Config) -> None:
+        """Make a new configuration the one in force, the cache kept; ListenError: nothing has changed.
+
+        What it drops (addresses, servers) is let go once everything that was asked there is answered.
+        """
+        wanted = _places(config)
+        opened = _open_all([place for place in wanted if place not in self.listeners])
+        dropped = [self.listeners.pop(place) for place in list(self.listeners) if place not in wanted]
+        self.config = config
+        self._new_routes(self.zones.routes(config))
+        for place, sockets in opened.items():
+            self._own(self._listen(place, sockets))
+        for listeners in dropped:
+            self._own(self._unlisten(listeners))
+
+    async def close(self) -> None:
+        """Answer what was read, then stop."""
+        await asyncio.gather(*(self._unlisten(listeners) for listeners in self.listeners.values()), *self._tasks)
+        self.listeners.clear()
+        self.zones.close()
+        self._timers.close()
+
+    def all_listeners(self) -> list[Listener]:
+        """The listeners of all addresses."""
+        return [listener for listeners in self.listeners.values() for listener in listeners]
+
+    def _new_routes(self, routes: Routes[Server]) -> None:
+        self.engine.reconfigure(routes, self.config.cache, self.config.listen.allowed_clients)
+
+    async def _listen(self, place: Place, sockets: tuple[socket.socket, socket.socket]) -> None:
+        family = 6 if sockets[0].family == socket.AF_INET6 else 4
+        udp = UdpListener(self._loop, sockets[0], self.engine, self.engine.via(tcp=False, family=family))
+        tcp = TcpListener(self._loop, sockets[1], self.engine, self.engine.via(tcp=True, family=family))
+        self.listeners[place] = (udp, tcp)
+        await udp.start()
+        await tcp.start()
+        event(_log, logging.INFO, "listening", address=place[0], port=sockets[0].getsockname()[1])
+
+    async def _unlisten(self, listeners: tuple[Listener, ...]) -> None:
+        seconds = max(zone.timeout_seconds for zone in self.config.zones) + _CLOSE_GRACE_SECONDS
+        await asyncio.gather(*(listener.close(seconds) for listener in listeners))
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work of its own; it is kept until it is done, and `close` waits for it."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _places(config: Config) -> list[Place]:
+    return [(address, config.listen.port) for address in config.listen.addresses]
+
+
+def _open_all(places: list[Place]) -> dict[Place, tuple[socket.socket, socket.socket]]:
+    """UDP and TCP sockets for all places, or ListenError and none."""
+    opened: dict[Place, tuple[socket.socket, socket.socket]] = {}
+    sockets: list[socket.socket] = []
+    try:
+        for address, port in places:
+            sockets.append(open_udp(address, port))
+            sockets.append(open_tcp(address, sockets[-1].getsockname()[1]))
+            opened[address, port] = (sockets[-2], sockets[-1])
+    except ListenError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return opened
+
+
+def _channel(loop: AbstractEventLoop, upstream: Upstream, transport: Transport) -> Channel:
+    if transport is Transport.UDP:
+        return UdpChannel(upstream, loop)
+    if transport is Transport.TLS:
+        from resolver.upstream.tls import tls_context  # noqa: PLC0415 - OpenSSL, for those who use it
+
+        return TcpChannel(upstream, loop, tls_context())
+    return TcpChannel(upstream, loop)
+
+
+def _log_health(server: Server) -> None:
+    health = server.health
+    if health.down:
+        event(_log, logging.WARNING, "upstream down", server=str(server), transport=server.transport.value)
+    else:
+        event(_log, logging.INFO, "upstream up", server=str(server), transport=server.transport.value)

@@ -79,6 +79,7 @@ def _ask_on(pod: Namespace, server: str, names: list[str], seen: Load, end: thre
                     rcode = DNSRecord.parse(client.recv(65535)).header.rcode
                 except TimeoutError:
                     seen.otherwise.append("timed out")
+                    return  # the kernel limits how often it says "refused": a second silence would say nothing new
                 except ConnectionRefusedError:
                     seen.otherwise.append("refused")
                     return

@@ -95,7 +95,7 @@ class Exchange:
         again, self._again = self._again, None
         if again is not None and self._sends < MAX_SENDS:
             return self._sent(again._replace(number=self._sends), now)
-        if now < self._hedge_at:
+        if now < self._hedge_at and (self._in_flight or self._sends < MAX_SENDS):
             return Wait(min(self._hedge_at, self._deadline))
         server = self._choose() if self._sends < MAX_SENDS else None
         if server is not None:

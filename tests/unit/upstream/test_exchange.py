@@ -274,6 +274,15 @@ def test_a_server_that_is_quick_to_fail_is_not_asked_without_end() -> None:
     assert line.failure() == (23, "7: connection refused")
 
 
+def test_asking_again_over_tcp_and_without_edns_counts_as_well() -> None:
+    line = Timeline([str(number) for number in range(20)])
+    for number in range(MAX_SENDS):
+        line.step()
+        line.answered(number, (TRUNCATED, FORMERR_PLAIN, SERVFAIL)[number % 3])
+    assert line.failure() == (22, "1 answered SERVFAIL")
+    assert len(line.sends) == MAX_SENDS
+
+
 EVENTS = st.lists(
     st.tuples(
         st.integers(0, 200),

@@ -191,6 +191,20 @@ def test_a_failure_is_forgotten_when_a_server_comes_back() -> None:
     assert len(world.sends) == sent + 1
 
 
+def test_an_answer_in_between_starts_the_row_of_failures_anew() -> None:
+    world = World(zone(".", serve_stale_seconds=0.0))
+    for said, remembered in ((None, 1.0), (None, 2.0), (answer_packet(answers=addresses(1, ttl=1)), 1.0), (None, 1.0)):
+        world.ask(WEB)
+        world.sends[-1].answer(said or answer_packet(rcode="SERVFAIL"))
+        sent = len(world.sends)
+        world.go(remembered - 0.01)
+        world.ask(WEB)
+        assert len(world.sends) == sent
+        world.go(0.02)
+    world.ask(WEB)
+    assert len(world.sends) == 5
+
+
 def test_the_text_of_a_failure_names_the_server() -> None:
     world = World(zone(".", servers=("a", "b")))
     asked = world.ask(WEB)
@@ -206,6 +220,16 @@ def test_a_server_that_fails_is_never_a_name_that_does_not_exist(rcode: str) -> 
     world.sends[0].answer(answer_packet(rcode=rcode))
     assert rcode_of(asked.reply) == codes.SERVFAIL
     assert ede_of(asked.reply) == (22, f"ns1:53 answered {rcode}")
+
+
+def test_a_prefetch_under_way_is_not_counted_again() -> None:
+    world = knowing()
+    for pause in (10, 10, 8):
+        world.go(pause)
+        world.ask(WEB)
+    for size in (600, 700):
+        assert world.ask(query_packet(edns=size)).replies
+    assert (world.engine.tallies.prefetches_total, len(world.sends)) == (1, 2)
 
 
 def test_a_failed_prefetch_leaves_the_answer_as_it_is_and_is_not_repeated_at_once() -> None:

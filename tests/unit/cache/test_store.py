@@ -122,7 +122,7 @@ def test_a_name_that_comes_back_soon_after_its_eviction_is_kept_longer() -> None
         put(store, f"n{number:03}.shop.")
     assert state(store, "n000.shop.", NOW) == "gone"
     put(store, "n000.shop.")
-    for number in range(200, 280):
+    for number in range(200, 400):
         put(store, f"n{number:03}.shop.")
     assert state(store, "n000.shop.", NOW) == "fresh"
 

@@ -1,5 +1,8 @@
 """One lookup per question, any number of waiters, and a bound on both."""
 
+from asyncio import AbstractEventLoop
+from typing import cast
+
 import pytest
 
 from resolver.message.answer import Answer
@@ -17,12 +20,24 @@ ROUTE: Route[Server] = Route(zone("."), [])
 FAILED = Failed(Ede(22, "no answer"))
 
 
+class Complaints:
+    """As much of a loop as hears of exceptions."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, object]] = []
+
+    def call_exception_handler(self, context: dict[str, object]) -> None:
+        self.heard.append(context)
+
+
 class Held(Lookups):
     """Lookups that end when the test says so."""
 
     def __init__(self) -> None:
         self.started: list[bytes] = []
         self.done: dict[bytes, Done] = {}
+        self.complaints = Complaints()
+        self.loop = cast("AbstractEventLoop", self.complaints)
 
     def start(self, key: bytes, route: Route[Server], done: Done) -> None:
         self.started.append(key)
@@ -110,3 +125,18 @@ def test_more_waiters_than_the_bound_are_refused_and_counted(monkeypatch: pytest
     held.done[key()](FAILED)
     assert got == ["failure"] * 2
     assert flights.join(key(), ROUTE, got.append)
+
+
+def test_a_waiter_that_raises_keeps_nobody_else_from_the_result() -> None:
+    held, flights, _ = made()
+    got: list[str] = []
+
+    def broken(_: str) -> None:
+        raise RuntimeError("its connection is gone")
+
+    for waiter in (got.append, broken, got.append):
+        flights.join(key(), ROUTE, waiter)
+    held.done[key()](FAILED)
+    assert got == ["failure"] * 2
+    assert len(held.complaints.heard) == 1
+    assert flights.waiting == 0

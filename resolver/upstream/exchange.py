@@ -8,9 +8,10 @@ An Exchange owns every decision about retries; the code around it (`lookup`) onl
 
 A send that stays silent for `attempt_timeout` is hedged: the next server (or another connection to the same one) is
 asked as well, and whichever answers first wins. A send that fails at once is replaced at once by the next server; when
-all have failed at once, a short growing pause comes first. A truncated UDP answer is asked again over TCP, an
-unreadable OPT record is left out, and a server that says SERVFAIL or REFUSED, or truncates over TCP as well, is not
-asked again for this question.
+all have failed at once, a short growing pause comes first. After the longest pause there is no other: servers that are
+known to be away are not worth the second after which pods ask elsewhere. A truncated UDP answer is asked again over
+TCP, an unreadable OPT record is left out, and a server that says SERVFAIL or REFUSED, or truncates over TCP as well, is
+not asked again for this question.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from resolver.upstream.transport import Problem
 MAX_SENDS: Final = 8
 """More tries than this for one question would load servers that are in trouble without helping the asker."""
 _FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.16  # 20, 40, 80, 160: a server that restarts within 300 ms is not missed
 _NETWORK_ERRORS = frozenset((Problem.REFUSED, Problem.UNREACHABLE, Problem.RESET, Problem.TLS, Problem.BACKING_OFF))
 
 
@@ -65,8 +67,8 @@ Step = Send | Wait | Finished | Failed
 class Exchange:
     """The state of one question. `servers` are asked in the given order and named in errors by `str()`."""
 
-    __slots__ = ("_again", "_attempt_timeout", "_deadline", "_hedge_at", "_in_flight", "_lame", "_last_send",
-                 "_next_server", "_pause", "_problem", "_refusal", "_result", "_sends", "_servers",
+    __slots__ = ("_again", "_attempt_timeout", "_deadline", "_hedge_at", "_hopeless", "_in_flight", "_lame",
+                 "_last_send", "_next_server", "_pause", "_problem", "_refusal", "_result", "_sends", "_servers",
                  "_started_at")  # fmt: skip
 
     def __init__(self, servers: Sequence[Any], attempt_timeout: float, timeout: float, now: float) -> None:
@@ -75,6 +77,7 @@ class Exchange:
         self._started_at = now
         self._deadline = now + timeout
         self._hedge_at = now
+        self._hopeless = False
         self._pause = _FIRST_PAUSE_SECONDS
         self._sends = 0
         self._in_flight = 0
@@ -90,7 +93,7 @@ class Exchange:
         """What to do now."""
         if self._result is not None:
             return self._result
-        if now >= self._deadline:
+        if now >= self._deadline or self._hopeless:
             return self._failure()
         again, self._again = self._again, None
         if again is not None and self._sends < MAX_SENDS:
@@ -123,10 +126,12 @@ class Exchange:
     def failed(self, send: Send, problem: Problem, now: float) -> None:
         """`send` ended without an answer (not by silence: the clock tells that)."""
         self._in_flight -= 1
-        self._problem = (problem, send.server)
+        if self._problem is None or problem is not Problem.BACKING_OFF:  # that one does not say what is wrong
+            self._problem = (problem, send.server)
         if send.number + 1 < len(self._servers):
             self._hedge_at = now
         elif not self._in_flight:
+            self._hopeless = self._pause > _LONGEST_PAUSE_SECONDS
             self._hedge_at = now + self._pause
             self._pause *= 2
 

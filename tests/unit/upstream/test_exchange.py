@@ -140,16 +140,53 @@ def test_when_all_refuse_the_pauses_grow() -> None:
     assert line.asked == "abab"
 
 
-def test_a_dead_address_is_tried_again_until_the_deadline_and_is_a_network_error() -> None:
-    line = Timeline("a")
-    pauses = []
-    for number in range(6):
-        line.step()
+def test_servers_that_refuse_time_and_again_are_given_up_long_before_the_deadline() -> None:
+    for servers, asked in (("a", "aaaaa"), ("ab", "ababab"), ("abcd", "abcdabcd")):
+        line = Timeline(servers)
+        failures, moments = 0, [0]
+        while isinstance(step := line.step(), Wait):
+            if failures < len(line.sends):
+                line.failed(failures)
+                failures += 1
+            else:
+                line.ms = (step.until - START) * 1000
+                moments.append(round(line.ms))
+        assert line.asked == asked
+        assert moments == [0, 20, 60, 140, 300]
+        assert line.failure()[0] == 23
+
+
+def test_a_server_that_refuses_is_not_given_up_while_another_may_still_answer() -> None:
+    line = Timeline()
+    line.step()
+    for number, ms in enumerate((300, 600), start=1):
+        line.step(ms)
         line.failed(number)
-        pauses.append(line.waits())
-        line.ms = pauses[-1]
-    assert pauses == [20, 60, 140, 300, 620, 900]
-    assert line.failure() == (23, "a: connection refused")
+    assert line.waits(899) == 900
+    line.answered(0, GOOD)
+    assert line.step() == Finished(GOOD, "a")
+
+
+def test_a_connection_that_is_lost_late_is_replaced_before_the_server_is_given_up() -> None:
+    line = Timeline("a")
+    line.step()
+    line.step(300)
+    line.ms = 500
+    line.failed(0, Problem.RESET)
+    line.failed(1, Problem.RESET)
+    assert line.waits() == 520
+    line.step(520)
+    line.answered(2, GOOD)
+    assert line.step() == Finished(GOOD, "a")
+
+
+def test_waiting_for_the_next_connection_does_not_hide_why_there_is_none() -> None:
+    line = Timeline("a")
+    line.step()
+    line.failed(0, Problem.REFUSED)
+    line.step(20)
+    line.failed(1, Problem.BACKING_OFF)
+    assert line.failure(900) == (23, "a: connection refused")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ HOW_TO_GET = {
     "nft": "apt-get install nftables",
     "node": "apt-get install nodejs",
     "nsd": "apt-get install nsd",
+    "openssl": "apt-get install openssl",
     "tcpdump": "apt-get install tcpdump",
     "unbound": "apt-get install unbound",
 }

@@ -48,17 +48,24 @@ def configuration(
 class Resolver:
     """One resolver process. `first_answer_seconds`: from its start to its first answer to a DNS query."""
 
-    def __init__(self, node: Namespace, folder: Path, config: Configuration, *, measured: bool = True) -> None:
+    def __init__(
+        self,
+        node: Namespace,
+        folder: Path,
+        config: Configuration,
+        *,
+        measured: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._node = node
         self.file = folder / "resolver.yaml"
         self.configure(config)
         # Coverage measures the processes that tests start as well; what it adds to memory and start time is not the
         # resolver's.
-        environment = {
-            name: value for name, value in ENVIRONMENT.items() if measured or not name.startswith("COVERAGE_")
-        }
+        inherited = {name: value for name, value in ENVIRONMENT.items() if measured or not name.startswith("COVERAGE_")}
         command = [sys.executable, "-m", "resolver", "--config", str(self.file)]
-        self.process = Process(node, command, folder / "resolver.log", environment, folder=REPOSITORY)
+        everything = {**inherited, **(environment or {})}
+        self.process = Process(node, command, folder / "resolver.log", everything, folder=REPOSITORY)
         self.first_answer_seconds = 0.0
 
     def configure(self, config: Configuration | str) -> None:

@@ -7,7 +7,7 @@ before.
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -36,11 +36,13 @@ class Scene(Generic[ClusterServer]):
     _folders: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @contextlib.contextmanager
-    def resolver(self, config: Configuration, *, measured: bool = True) -> Iterator[Resolver]:
+    def resolver(
+        self, config: Configuration, *, measured: bool = True, environment: Mapping[str, str] | None = None
+    ) -> Iterator[Resolver]:
         """A running resolver, killed at the end when the test did not stop it."""
         folder = self.folder / f"resolver-{next(self._folders)}"
         folder.mkdir()
-        resolver = Resolver(self.lab.node, folder, config, measured=measured)
+        resolver = Resolver(self.lab.node, folder, config, measured=measured, environment=environment)
         resolver.start()
         try:
             yield resolver

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.lab.ask import ask
+from tests.lab.authority import Authority
 from tests.lab.netns import Namespace
 from tests.lab.process import Process
 from tests.lab.waiting import wait_until
@@ -151,6 +152,24 @@ remote-control:
 def recursive_unbound(namespace: Namespace, address: str, folder: Path, authority: str) -> Unbound:
     """A resolver for the world's names, with a cache of its own like a provider's; `authority` serves the root."""
     return Unbound(namespace, address, folder, f'stub-zone:\n    name: "."\n    stub-addr: {authority}\n')
+
+
+def tls_unbound(namespace: Namespace, address: str, folder: Path, authority: str, trust: Authority) -> Unbound:
+    """The same with DNS over TLS on port 853 beside plain DNS, and the certificate of `trust`."""
+    return Unbound(
+        namespace,
+        address,
+        folder,
+        f"""\
+server:
+    interface: {address}@853
+    tls-service-pem: "{trust.server_certificate}"
+    tls-service-key: "{trust.server_key}"
+stub-zone:
+    name: "."
+    stub-addr: {authority}
+""",
+    )
 
 
 def cluster_unbound(namespace: Namespace, address: str, folder: Path) -> Unbound:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,48 +12,33 @@ from resolver.config.values import Upstream
 from resolver.upstream.tcp import TcpChannel
 from resolver.upstream.tls import server_name, tls_context
 from resolver.upstream.transport import Problem
-from tests import needs
+from tests.lab.authority import Authority, make_authority
 from tests.unit.upstream.steered import Asked, Run, SteeredLoop, answer_of, both_loops, tcp_server, until
 
 
-def openssl(folder: Path, *arguments: str) -> None:
-    program = needs.find("openssl")
-    if program is None:
-        pytest.skip("needs openssl: apt-get install openssl")
-    subprocess.run([program, *arguments], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ca.pem and, for the server, cert.pem and key.pem."""
-    folder = tmp_path_factory.mktemp("authority")
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl(folder, "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test CA")
-    openssl(folder, "req", *key, "-keyout", "key.pem", "-out", "server.csr", "-subj", "/CN=server")
-    (folder / "names").write_text("subjectAltName=DNS:dns.example,IP:127.0.0.1\n")
-    sign = ("x509", "-req", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    openssl(folder, *sign, "-in", "server.csr", "-out", "cert.pem")
-    return folder
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority"), "DNS:dns.example", "IP:127.0.0.1")
 
 
 @pytest.fixture
-def trusted(authority: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The authority is the one that the system trusts."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
     tls_context.cache_clear()
     yield
     tls_context.cache_clear()
 
 
-def server_side(authority: Path) -> ssl.SSLContext:
+def server_side(authority: Authority) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority / "cert.pem", authority / "key.pem")
+    context.load_cert_chain(authority.server_certificate, authority.server_key)
     context.set_alpn_protocols(["dot"])
     return context
 
 
 async def ask(
-    authority: Path, *, context: ssl.SSLContext | None = None, tls_name: str | None = None
+    authority: Authority, *, context: ssl.SSLContext | None = None, tls_name: str | None = None
 ) -> bytes | Problem:
     """What comes of one question, to a server that answers everything; the ALPN result is checked on the way."""
     loop = SteeredLoop()
@@ -76,7 +60,9 @@ async def ask(
 @both_loops
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("tls_name", ["dns.example", None])
-def test_server_with_the_right_name_or_address_is_believed(run: Run, authority: Path, tls_name: str | None) -> None:
+def test_server_with_the_right_name_or_address_is_believed(
+    run: Run, authority: Authority, tls_name: str | None
+) -> None:
     async def main() -> None:
         assert isinstance(await ask(authority, tls_name=tls_name), bytes)
 
@@ -85,7 +71,7 @@ def test_server_with_the_right_name_or_address_is_believed(run: Run, authority: 
 
 @both_loops
 @pytest.mark.usefixtures("trusted")
-def test_server_with_another_name_is_refused(run: Run, authority: Path) -> None:
+def test_server_with_another_name_is_refused(run: Run, authority: Authority) -> None:
     async def main() -> None:
         assert await ask(authority, tls_name="dns.example.net") is Problem.TLS
 
@@ -93,7 +79,7 @@ def test_server_with_another_name_is_refused(run: Run, authority: Path) -> None:
 
 
 @both_loops
-def test_server_of_an_unknown_authority_is_refused(run: Run, authority: Path) -> None:
+def test_server_of_an_unknown_authority_is_refused(run: Run, authority: Authority) -> None:
     async def main() -> None:
         tls_context.cache_clear()
         assert await ask(authority, tls_name="dns.example") is Problem.TLS
@@ -104,7 +90,7 @@ def test_server_of_an_unknown_authority_is_refused(run: Run, authority: Path) ->
 @both_loops
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_old_protocol_versions_are_refused(run: Run, authority: Path) -> None:
+def test_old_protocol_versions_are_refused(run: Run, authority: Authority) -> None:
     async def main() -> None:
         old = server_side(authority)
         old.set_ciphers("ALL:@SECLEVEL=0")

@@ -7,6 +7,9 @@ number is bounded; what does not fit is refused at once rather than queued.
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from resolver.message import codes
+from resolver.message.reply import Ede
+from resolver.upstream.exchange import Failed
 from resolver.upstream.lookup import Lookups, Result
 from resolver.upstream.routes import Route
 from resolver.upstream.server import Server
@@ -15,6 +18,8 @@ MAX_FLIGHTS = 4096
 """Different questions under way: at 900 ms each in the worst case, more than 4,500 failing lookups a second."""
 MAX_WAITERS = 16384
 """Clients waiting, all flights together: bounds the memory that an outage can cost, about 1 KiB each."""
+
+_DEFECT = Failed(Ede(codes.EDE_OTHER, "the answer could not be handled"))
 
 T = TypeVar("T")
 
@@ -51,13 +56,22 @@ class Flights(Generic[T]):
                 self.joined_total += 1
             return True
         self._waiters[key] = [] if waiter is None else [waiter]
-        self._lookups.start(key, route, lambda result: self._landed(key, route, result))
+        try:
+            self._lookups.start(key, route, lambda result: self._landed(key, route, result))
+        except Exception:
+            # Whoever asks next must not join a lookup that never began.
+            self.waiting -= len(self._waiters.pop(key))
+            raise
         return True
 
     def _landed(self, key: bytes, route: Route[Server], result: Result) -> None:
-        landed = self._land(key, route, result)
         waiters = self._waiters.pop(key)
         self.waiting -= len(waiters)
+        try:
+            landed = self._land(key, route, result)
+        except Exception as error:  # noqa: BLE001 - a defect of ours is a failure to those who wait, not silence
+            self._lookups.loop.call_exception_handler({"message": "an answer could not be kept", "exception": error})
+            landed = self._land(key, route, _DEFECT)
         for waiter in waiters:
             try:
                 waiter(landed)

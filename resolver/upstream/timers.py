@@ -24,7 +24,7 @@ class Timers:
         self._timer_at = float("inf")
 
     def at(self, when: float, callback: Callable[[float], None]) -> None:
-        """Call `callback` once when the time has come; callbacks must not raise."""
+        """Call `callback` once when the time has come; if it raises, the loop reports it and the others are called."""
         heappush(self._heap, (when, next(self._order), callback))
         if when < self._timer_at:
             self._set(when)
@@ -46,7 +46,9 @@ class Timers:
         # uvloop's timers have a resolution of a millisecond: what is due within it is due now.
         now = self._clock() + 0.001
         heap = self._heap
-        while heap and heap[0][0] <= now:
-            heappop(heap)[2](now)
-        if heap and heap[0][0] < self._timer_at:
-            self._set(heap[0][0])
+        try:
+            while heap and heap[0][0] <= now:
+                heappop(heap)[2](now)
+        finally:
+            if heap and heap[0][0] < self._timer_at:
+                self._set(heap[0][0])

@@ -140,3 +140,36 @@ def test_a_waiter_that_raises_keeps_nobody_else_from_the_result() -> None:
     assert got == ["failure"] * 2
     assert len(held.complaints.heard) == 1
     assert flights.waiting == 0
+
+
+def test_an_answer_that_cannot_be_kept_is_a_failure_and_not_the_end_of_its_question() -> None:
+    held = Held()
+
+    def land(key: bytes, route: Route[Server], result: Result) -> str:
+        if result is FAILED:
+            raise RuntimeError("a defect")
+        return "failure"
+
+    flights, got = Flights(held, land), list[str]()
+    flights.join(key(), ROUTE, got.append)
+    held.done[key()](FAILED)
+    assert got == ["failure"]
+    assert len(held.complaints.heard) == 1
+    assert (len(flights), flights.waiting) == (0, 0)
+
+
+def test_a_lookup_that_cannot_begin_is_not_joined_by_the_next() -> None:
+    class Broken(Held):
+        def start(self, key: bytes, route: Route[Server], done: Done) -> None:
+            super().start(key, route, done)
+            if len(self.started) == 1:
+                raise RuntimeError("a defect")
+
+    held, got = Broken(), list[str]()
+    flights = Flights(held, lambda _key, _route, _result: "failure")
+    with pytest.raises(RuntimeError, match="a defect"):
+        flights.join(key(), ROUTE, got.append)
+    assert (len(flights), flights.waiting) == (0, 0)
+    flights.join(key(), ROUTE, got.append)
+    held.done[key()](FAILED)
+    assert got == ["failure"]

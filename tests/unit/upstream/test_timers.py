@@ -3,6 +3,7 @@
 from asyncio import AbstractEventLoop
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,3 +64,19 @@ def test_after_close_nothing_is_called() -> None:
     timers.close()
     loop.run_until(START + 2)
     assert called == []
+
+
+def test_a_callback_that_raises_does_not_end_the_others() -> None:
+    loop, timers = made()
+    called: list[float] = []
+
+    def broken(_: float) -> None:
+        raise RuntimeError("a defect")
+
+    timers.at(START + 1, broken)
+    timers.at(START + 1, called.append)
+    timers.at(START + 2, called.append)
+    with pytest.raises(RuntimeError, match="a defect"):
+        loop.run_until(START + 3)
+    loop.run_until(START + 3)
+    assert len(called) == 2

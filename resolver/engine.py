@@ -67,7 +67,7 @@ class Engine:
         self.reconfigure(routes, cache, allowed)
 
     def reconfigure(self, routes: Routes[Server], cache: Cache, allowed: Clients) -> None:
-        """Take over new settings; what is remembered stays."""
+        """Take over new settings; the answers that are remembered stay, the failures were those of other servers."""
         self.routes = routes
         self._cache = cache
         self._allowed_clients = allowed
@@ -76,6 +76,7 @@ class Engine:
         self.store.resize(int(cache.size_bytes * (1 - _READY_SHARE)))
         self.ready.max_bytes = int(cache.size_bytes * _READY_SHARE)
         self.ready.clear()
+        self.failures.clear()
 
     def observe(self, observer: Observer | None) -> None:
         """Switch the query log on or off. While it is on there are no ready replies: each query is seen."""
@@ -211,7 +212,8 @@ class Engine:
         """Remember what a lookup found."""
         now = self._clock()
         if isinstance(result, Failed):
-            self.failures.put(key, result.ede, _recoveries(route), now)
+            if route is self.routes.find(key[:-5]):  # not where a change of settings has sent the question elsewhere
+                self.failures.put(key, result.ede, _recoveries(route), now)
             return _Landed(None, None, result.ede)
         self.failures.forget(key)
         entry = self.store.put(key, result.answer, route.zone, route.label, str(result.server), now)

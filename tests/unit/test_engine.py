@@ -257,6 +257,18 @@ def test_new_settings_keep_what_is_remembered_and_hold_for_what_comes() -> None:
     assert parsed(world.ask(query_packet("new.shop.")).reply).rr[0].ttl == 5
 
 
+def test_a_change_of_servers_forgets_the_failures_of_those_before() -> None:
+    world = World(zone(".", servers=("dead",)))
+    failed, under_way = world.ask(WEB), world.ask(query_packet("new.shop."))
+    world.sends[0].answer(answer_packet(rcode="SERVFAIL"))
+    world.engine.reconfigure(world.routes(zone(".", servers=("other",))), Cache(), ())
+    world.sends[1].answer(answer_packet("new.shop.", rcode="SERVFAIL"))
+    assert rcode_of(failed.reply) == rcode_of(under_way.reply) == codes.SERVFAIL
+    for packet in (WEB, query_packet("new.shop.")):
+        assert world.ask(packet).replies == []
+        assert world.sends[-1].server == "other"
+
+
 def test_a_smaller_cache_forgets_and_clients_that_are_shut_out_get_nothing_ready() -> None:
     world = knowing()
     world.ask(WEB)

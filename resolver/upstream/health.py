@@ -16,8 +16,8 @@ _LATENCY_WEIGHT = 0.125  # of the newest sample, as in RFC 6298
 class Health:
     """One server's record. `jitter()` gives numbers from 0 to 1."""
 
-    __slots__ = ("_jitter", "_probe_at", "changed_at", "down", "failures_in_a_row", "failures_total", "latency_seconds",
-                 "recoveries")  # fmt: skip
+    __slots__ = ("_jitter", "_probe_at", "changed_at", "down", "failed_at", "failures_in_a_row", "failures_total",
+                 "latency_seconds", "recoveries")  # fmt: skip
 
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
@@ -27,6 +27,8 @@ class Health:
         self.failures_total = 0
         self.recoveries = 0
         self.changed_at = 0.0
+        self.failed_at = 0.0
+        """When a try last failed that counted."""
         self.latency_seconds: float | None = None
         """Smoothed time to answer; None before the first answer."""
 
@@ -42,9 +44,15 @@ class Health:
         self.changed_at = now
         return True
 
-    def failed(self, now: float) -> bool:
-        """A try ended without a response. True: the server counts as down from now on."""
+    def failed(self, now: float, *, known: bool = False) -> bool:
+        """A try ended without a response. True: the server counts as down from now on.
+
+        `known`: by the same event as the failure before, which counts once in the row.
+        """
         self.failures_total += 1
+        if known:
+            return False
+        self.failed_at = now
         self.failures_in_a_row += 1
         if self.down or self.failures_in_a_row < FAILURES_TO_DOWN:
             return False

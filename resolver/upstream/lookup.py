@@ -54,9 +54,9 @@ class Lookups:
         if server.health.succeeded(self.clock(), seconds):
             self.on_health(server)
 
-    def failed(self, server: Server) -> None:
-        """A try at a server ended without a response."""
-        if server.health.failed(self.clock()):
+    def failed(self, server: Server, *, known: bool = False) -> None:
+        """A try at a server ended without a response (`known`: see `Health.failed`)."""
+        if server.health.failed(self.clock(), known=known):
             self.on_health(server)
 
 
@@ -169,7 +169,10 @@ class _Attempt:
         lookup = self.lookup
         # Waiting for the next connection and being full are our own doing and say nothing new about the server.
         if self.waiting and problem not in (Problem.BACKING_OFF, Problem.FULL):
-            lookup.lookups.failed(self.send.server)
+            server: Server = self.send.server
+            # A connection that closes under many questions is one event: a server that restarts is not down yet.
+            known = problem is Problem.RESET and self.sent_at < server.health.failed_at
+            lookup.lookups.failed(server, known=known)
         self.waiting = False
         lookup.exchange.failed(self.send, problem, now)
         lookup.proceed()

@@ -101,6 +101,23 @@ def test_a_server_that_keeps_failing_goes_down_and_is_asked_last() -> None:
     assert world.sends[-1].server == "b"
 
 
+def test_a_connection_that_closes_under_many_questions_takes_no_server_down() -> None:
+    world = world_of("a")
+    for _ in range(FAILURES_TO_DOWN + 1):
+        look_up(world)
+    lost = list(world.sends)
+    world.go(0.01)
+    for sent in lost:
+        sent.fail(Problem.RESET)
+        world.go(0.0001)
+    record = world.server("a").health
+    assert (record.failures_total, record.failures_in_a_row, record.down) == (len(lost), 1, False)
+    world.go(0.02)
+    for sent in world.waiting_sends:
+        sent.fail(Problem.REFUSED)
+    assert world.health_changes == [("a", True)]
+
+
 def test_an_answer_that_cannot_be_read_leads_to_the_next_server() -> None:
     world = world_of("a", "b")
     results = look_up(world)

@@ -19,12 +19,11 @@ import uvloop
 from resolver import __version__
 from resolver.config import Config
 from resolver.core import Resolver
-from resolver.listen.sockets import ListenError
 from resolver.listen.tcp import TcpListener
 from resolver.listen.udp import UdpListener
+from resolver.ops.admin import AdminPlace
 from resolver.ops.cachepage import CachePage
 from resolver.ops.health import Health, Readiness
-from resolver.ops.http import AdminServer
 from resolver.ops.logs import Logs, event, observe_query
 from resolver.ops.metrics import ListenerState, MetricsPage, Sources
 from resolver.ops.pulse import Pulse
@@ -33,6 +32,7 @@ from resolver.ops.reload import Reload
 _log = logging.getLogger(__name__)
 
 CANNOT_START = 1
+_FEW_DESCRIPTORS = 4096
 _MAX_DESCRIPTORS = 65536
 """More than the limits on connections and lookups can use; an endless limit makes some programs slow at exec."""
 
@@ -48,8 +48,6 @@ class Service:
         engine = self.resolver.engine
         self._pulse = Pulse(engine)
         self._readiness = Readiness(engine)
-        self._admin: AdminServer | None = None
-        self._admin_moves: set[asyncio.Task[None]] = set()
         sources = Sources(
             engine,
             self.resolver.zones.servers,
@@ -61,14 +59,14 @@ class Service:
         )
         health = Health(lambda: list(self.resolver.listeners), self._pulse)
         pages = (MetricsPage(sources), health, self._readiness, CachePage(engine))
-        self._pages = {place: handler for page in pages for place, handler in page.routes.items()}
+        self._admin = AdminPlace({place: handler for page in pages for place, handler in page.routes.items()})
         self._log_queries(config)
 
     async def start(self) -> None:
-        """Begin to answer; raises ListenError or OSError, and then nothing is left open."""
+        """Begin to answer; raises OSError, and then nothing is left open."""
         await self.resolver.start()
         try:
-            self._admin = await self._open_admin(self.resolver.config)
+            await self._admin.start(self.resolver.config.admin)
         except OSError:
             await self.resolver.close()
             raise
@@ -82,41 +80,17 @@ class Service:
         self._readiness.draining = True
         self.reload.close()
         await self.resolver.close()
-        await asyncio.gather(*self._admin_moves)
         self._pulse.close()
-        if self._admin is not None:
-            await self._admin.close()
+        await self._admin.close()
 
     def _apply(self, config: Config) -> None:
-        old = self.resolver.config
         self.resolver.apply(config)
         self.logs.reconfigure(config.log)
         self._log_queries(config)
-        if config.admin != old.admin:
-            task = asyncio.get_running_loop().create_task(self._move_admin(config), name="move the admin endpoints")
-            self._admin_moves.add(task)
-            task.add_done_callback(self._admin_moves.discard)
+        self._admin.move(config.admin)
 
     def _log_queries(self, config: Config) -> None:
         self.resolver.engine.observe(observe_query if config.log.queries else None)
-
-    async def _open_admin(self, config: Config) -> AdminServer:
-        admin = AdminServer(self._pages)
-        await admin.start(config.admin.address, config.admin.port)
-        return admin
-
-    async def _move_admin(self, config: Config) -> None:
-        place = f"{config.admin.address}:{config.admin.port}"
-        try:
-            moved = await self._open_admin(config)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            event(_log, logging.ERROR, "admin endpoints stay where they were", wanted=place, reason=reason)
-            return
-        old, self._admin = self._admin, moved
-        event(_log, logging.INFO, "admin endpoints moved", address=place)
-        if old is not None:
-            await old.close()
 
     def _listener_state(self) -> ListenerState:
         refused: Counter[str] = Counter()
@@ -179,13 +153,14 @@ async def _serve(service: Service, path: str) -> int:
         if not stop.done():
             stop.set_result(name)
 
-    try:
-        await service.start()
-    except (ListenError, OSError) as error:
-        event(_log, logging.ERROR, "cannot start", reason=str(error))
-        return CANNOT_START
+    # Before the start: the first process of a container has no handlers but its own, so a signal would go unheard.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask_to_stop, number.name)
+    try:
+        await service.start()
+    except OSError as error:
+        event(_log, logging.ERROR, "cannot start", reason=error.strerror or str(error))
+        return CANNOT_START
     loop.add_signal_handler(signal.SIGHUP, service.reload.now)
     tune_process()
     event(_log, logging.INFO, "started", version=__version__, config=path)
@@ -205,6 +180,8 @@ def tune_process() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < _FEW_DESCRIPTORS:
+        event(_log, logging.WARNING, "few file descriptors, many TCP clients can use them up", limit=wanted)
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 1_000)

@@ -25,7 +25,7 @@ _REASONS = {
 }
 
 
-class ListenError(Exception):
+class ListenError(OSError):
     """A socket cannot be opened; the message names address, port, transport and reason."""
 
 

@@ -1,5 +1,10 @@
-"""Take over a changed configuration file while running; a bad one changes nothing and is said so, loudly."""
+"""Take over a changed configuration file while running; a bad one changes nothing and is said so, loudly.
 
+A file that is right but cannot be taken over yet (an address that is not assigned, a port that is still in use) is
+tried again until it can, or until the file changes.
+"""
+
+import asyncio
 import logging
 from collections.abc import Callable
 from time import time  # noqa: TID251 - a point in time for people and dashboards, not a duration
@@ -10,10 +15,12 @@ from resolver.ops.watch import FileWatch
 
 _log = logging.getLogger(__name__)
 
+RETRY_SECONDS = 1.0
+
 
 class Reload:
-    """Watches resolver.yaml. `apply(new)` makes a valid configuration the running one; OSError or ListenError from it
-    (an address that cannot be bound) leaves the old one in force.
+    """Watches resolver.yaml. `apply(new)` makes a valid configuration the running one; an OSError from it (an address
+    that cannot be bound) leaves the old one in force for now.
     """
 
     def __init__(self, path: str, text: str, config: Config, apply: Callable[[Config], None]) -> None:
@@ -26,6 +33,7 @@ class Reload:
         self.results = {"success": 0, "failure": 0}
         self._path = path
         self._apply = apply
+        self._retry: asyncio.TimerHandle | None = None
         self._watch = FileWatch(path, self._changed, self._unreadable, seen=text)
 
     def start(self) -> None:
@@ -35,12 +43,14 @@ class Reload:
     def close(self) -> None:
         """Stop watching."""
         self._watch.close()
+        self._forget_retry()
 
     def now(self) -> None:
         """Read the file at once (SIGHUP)."""
         self._watch.read_now()
 
     def _changed(self, text: str) -> None:
+        self._forget_retry()
         try:
             config = load(text, self._path)
         except ConfigError as error:
@@ -48,12 +58,24 @@ class Reload:
                 self._failed(f"{self._path}: {problem}")
             self._count(successful=False)
             return
+        self._take_over(config, None)
+
+    def _take_over(self, config: Config, known_problem: str | None) -> None:
         try:
             self._apply(config)
+        except OSError as error:
+            problem = error.strerror or str(error)
+            if problem != known_problem:
+                self._failed(problem)
+                self._count(successful=False)
+            loop = asyncio.get_running_loop()
+            self._retry = loop.call_later(RETRY_SECONDS, self._take_over, config, problem)
+            return
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the running configuration goes on
             self._failed(str(error))
             self._count(successful=False)
             return
+        self._retry = None
         later = restart_needed(self.config, config)
         self.config = config
         self._count(successful=True)
@@ -62,7 +84,13 @@ class Reload:
             keys = ", ".join(later)
             event(_log, logging.WARNING, "changed keys take effect after a restart", file=self._path, keys=keys)
 
+    def _forget_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
     def _unreadable(self, reason: str) -> None:
+        self._forget_retry()
         self._failed(f"{self._path}: {reason}")
         self._count(successful=False)
 

@@ -1,0 +1,128 @@
+"""The admin endpoints follow their address, and are never lost on the way."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+import uvloop
+
+from resolver.config.values import Admin
+from resolver.ops.admin import AdminPlace
+from resolver.ops.requests import Request, Response
+
+LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
+
+
+async def hello(_: Request) -> Response:
+    return Response(200, "hello")
+
+
+def taken() -> socket.socket:
+    """A port of 127.0.0.1 that somebody else listens on."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen()
+    return sock
+
+
+def free_port() -> int:
+    with taken() as sock:
+        return int(sock.getsockname()[1])
+
+
+async def serves(address: str, port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection(address, port)
+    except ConnectionRefusedError:
+        return False
+    writer.write(b"GET /hello HTTP/1.1\r\nHost: here\r\n\r\n")
+    said = await reader.readuntil(b"hello\n")
+    writer.close()
+    return b"200 OK" in said
+
+
+def placed(new_loop: NewLoop, claim: Callable[[AdminPlace, int], Awaitable[None]]) -> None:
+    """Run a claim about a place that serves on 127.0.0.1 at the port it is given."""
+
+    async def run() -> None:
+        place, port = AdminPlace({("GET", "/hello"): hello}), free_port()
+        await place.start(Admin("127.0.0.1", port))
+        try:
+            await claim(place, port)
+        finally:
+            await place.close()
+        assert not await serves("127.0.0.1", port)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(run())
+
+
+async def moved(place: AdminPlace, settings: Admin) -> None:
+    place.move(settings)
+    await asyncio.gather(*place._moves)
+
+
+@LOOPS
+def test_a_move_serves_at_the_new_place_and_no_longer_at_the_old_one(new_loop: NewLoop) -> None:
+    async def claim(place: AdminPlace, port: int) -> None:
+        other = free_port()
+        await moved(place, Admin("127.0.0.1", other))
+        assert (await serves("127.0.0.1", port), await serves("127.0.0.1", other)) == (False, True)
+
+    placed(new_loop, claim)
+
+
+@LOOPS
+def test_an_address_that_covers_the_old_one_is_taken_over_on_the_same_port(new_loop: NewLoop) -> None:
+    async def claim(place: AdminPlace, port: int) -> None:
+        await moved(place, Admin("0.0.0.0", port))
+        assert await serves("127.0.0.2", port)
+        await moved(place, Admin("127.0.0.1", port))
+        assert (await serves("127.0.0.1", port), await serves("127.0.0.2", port)) == (True, False)
+
+    placed(new_loop, claim)
+
+
+@LOOPS
+def test_a_place_that_cannot_be_had_leaves_the_endpoints_where_they_were(
+    new_loop: NewLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def claim(place: AdminPlace, port: int) -> None:
+        with taken() as other:
+            await moved(place, Admin("127.0.0.1", other.getsockname()[1]))
+            assert await serves("127.0.0.1", port)
+        with socket.socket() as beside:
+            beside.bind(("127.0.0.9", port))
+            beside.listen()
+            await moved(place, Admin("0.0.0.0", port))
+            assert await serves("127.0.0.1", port)
+
+    placed(new_loop, claim)
+    refused = [record.fields for record in caplog.records if "stay where they were" in record.getMessage()]  # type: ignore[attr-defined]
+    assert [fields["reason"] for fields in refused] == ["Address already in use (EADDRINUSE)"] * 2, json.dumps(refused)
+
+
+@LOOPS
+def test_of_several_moves_at_once_the_last_one_counts(new_loop: NewLoop) -> None:
+    async def claim(place: AdminPlace, port: int) -> None:
+        others = free_port(), free_port()
+        for other in others:
+            place.move(Admin("127.0.0.1", other))
+        place.move(Admin("127.0.0.1", port))
+        place.move(Admin("127.0.0.1", others[1]))
+        await asyncio.gather(*place._moves)
+        assert [await serves("127.0.0.1", each) for each in (port, *others)] == [False, False, True]
+
+    placed(new_loop, claim)
+
+
+def test_a_place_that_is_taken_at_the_start_is_named() -> None:
+    async def run(port: int) -> None:
+        with pytest.raises(OSError, match=rf"admin endpoints at 127.0.0.1:{port}: Address already in use"):
+            await AdminPlace({}).start(Admin("127.0.0.1", port))
+
+    with taken() as other:
+        asyncio.run(run(other.getsockname()[1]))

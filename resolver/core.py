@@ -13,6 +13,7 @@ from typing import Any
 
 from resolver.config import Config, Transport, Upstream
 from resolver.engine import Engine
+from resolver.listen.census import Census, Listener
 from resolver.listen.sockets import ListenError, open_tcp, open_udp
 from resolver.listen.tcp import TcpListener
 from resolver.listen.udp import UdpListener
@@ -31,7 +32,6 @@ _log = logging.getLogger(__name__)
 _CLOSE_GRACE_SECONDS = 0.5
 """What closing waits for beyond the longest `timeout` of a zone."""
 
-Listener = UdpListener | TcpListener
 Place = tuple[str, int]
 
 
@@ -48,6 +48,7 @@ class Resolver:
         self.engine = Engine(lookups, self.zones.routes(config), config.cache, config.listen.allowed_clients)
         self.zones.on_routes = self._new_routes
         self.listeners: dict[Place, tuple[Listener, ...]] = {}
+        self.census = Census()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -55,7 +56,7 @@ class Resolver:
         opened = _open_all(_places(self.config))
         self.zones.start()
         for place, sockets in opened.items():
-            await self._listen(place, sockets)
+            await self._begin(place, self._listen(place, sockets))
 
     def apply(self, config: Config) -> None:
         """Make a new configuration the one in force, the cache kept; ListenError: nothing has changed.
@@ -68,7 +69,7 @@ class Resolver:
         self.config = config
         self._new_routes(self.zones.routes(config))
         for place, sockets in opened.items():
-            self._own(self._listen(place, sockets))
+            self._own(self._begin(place, self._listen(place, sockets)))
         for listeners in dropped:
             self._own(self._unlisten(listeners))
 
@@ -79,25 +80,29 @@ class Resolver:
         self.zones.close()
         self._timers.close()
 
-    def all_listeners(self) -> list[Listener]:
-        """The listeners of all addresses."""
-        return [listener for listeners in self.listeners.values() for listener in listeners]
-
     def _new_routes(self, routes: Routes[Server]) -> None:
         self.engine.reconfigure(routes, self.config.cache, self.config.listen.allowed_clients)
 
-    async def _listen(self, place: Place, sockets: tuple[socket.socket, socket.socket]) -> None:
+    def _listen(self, place: Place, sockets: tuple[socket.socket, socket.socket]) -> tuple[Listener, ...]:
         family = 6 if sockets[0].family == socket.AF_INET6 else 4
         udp = UdpListener(self._loop, sockets[0], self.engine, self.engine.via(tcp=False, family=family))
         tcp = TcpListener(self._loop, sockets[1], self.engine, self.engine.via(tcp=True, family=family))
-        self.listeners[place] = (udp, tcp)
-        await udp.start()
-        await tcp.start()
-        event(_log, logging.INFO, "listening", address=place[0], port=sockets[0].getsockname()[1])
+        self.listeners[place] = listeners = (udp, tcp)
+        for listener in listeners:
+            self.census.add(listener)
+        return listeners
+
+    async def _begin(self, place: Place, listeners: tuple[Listener, ...]) -> None:
+        port = listeners[0].sock.getsockname()[1]
+        for listener in listeners:
+            await listener.start()
+        event(_log, logging.INFO, "listening", address=place[0], port=port)
 
     async def _unlisten(self, listeners: tuple[Listener, ...]) -> None:
         seconds = max(zone.timeout_seconds for zone in self.config.zones) + _CLOSE_GRACE_SECONDS
         await asyncio.gather(*(listener.close(seconds) for listener in listeners))
+        for listener in listeners:
+            self.census.remove(listener)
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work of its own; it is kept until it is done, and `close` waits for it."""

@@ -10,7 +10,6 @@ import logging
 import resource
 import signal
 import sys
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -19,8 +18,6 @@ import uvloop
 from resolver import __version__
 from resolver.config import Config
 from resolver.core import Resolver
-from resolver.listen.tcp import TcpListener
-from resolver.listen.udp import UdpListener
 from resolver.ops.admin import AdminPlace
 from resolver.ops.cachepage import CachePage
 from resolver.ops.health import Health, Readiness
@@ -54,7 +51,7 @@ class Service:
             self._pulse,
             self.reload,
             port=lambda: self.resolver.config.listen.port,
-            listeners=self._listener_state,
+            listeners=lambda: ListenerState(*self.resolver.census.seen()),
             log_dropped=lambda: self.logs.dropped_total,
         )
         health = Health(lambda: list(self.resolver.listeners), self._pulse)
@@ -91,23 +88,6 @@ class Service:
 
     def _log_queries(self, config: Config) -> None:
         self.resolver.engine.observe(observe_query if config.log.queries else None)
-
-    def _listener_state(self) -> ListenerState:
-        refused: Counter[str] = Counter()
-        ended: Counter[str] = Counter()
-        lost: Counter[str] = Counter()
-        connections = accepted = panics = 0
-        for listener in self.resolver.all_listeners():
-            panics += listener.guard.failures
-            if isinstance(listener, UdpListener):
-                lost.update(listener.lost)
-            elif isinstance(listener, TcpListener):
-                connections += listener.connections
-                accepted += listener.accepted_total
-                refused.update({reason.name.lower(): number for reason, number in listener.refused.items()})
-                refused.update({reason.lower(): number for reason, number in listener.accept_errors.items()})
-                ended.update({reason.name.lower(): number for reason, number in listener.ended.items()})
-        return ListenerState(connections, accepted, refused, ended, lost, panics)
 
 
 def run_service(path: str, text: str, config: Config) -> int:

@@ -16,7 +16,7 @@ from resolver.engine import Engine
 from resolver.listen.census import Census, Listener
 from resolver.listen.sockets import ListenError, open_tcp, open_udp
 from resolver.listen.tcp import TcpListener
-from resolver.listen.udp import UdpListener
+from resolver.listen.udp import listen_udp
 from resolver.ops.logs import event
 from resolver.ops.zones import Zones
 from resolver.upstream.lookup import Lookups
@@ -85,7 +85,7 @@ class Resolver:
 
     def _listen(self, place: Place, sockets: tuple[socket.socket, socket.socket]) -> tuple[Listener, ...]:
         family = 6 if sockets[0].family == socket.AF_INET6 else 4
-        udp = UdpListener(self._loop, sockets[0], self.engine, self.engine.via(tcp=False, family=family))
+        udp = listen_udp(self._loop, sockets[0], self.engine, self.engine.via(tcp=False, family=family))
         tcp = TcpListener(self._loop, sockets[1], self.engine, self.engine.via(tcp=True, family=family))
         self.listeners[place] = listeners = (udp, tcp)
         for listener in listeners:

@@ -11,13 +11,22 @@ from typing import Final, NamedTuple
 from cachetools import LRUCache
 
 from resolver.cache.failures import Failures
-from resolver.cache.packets import Budget
+from resolver.cache.packets import Budget, Ready, Renewal
 from resolver.cache.store import Entry, Store
 from resolver.config import Cache
 from resolver.message import codes
 from resolver.message.answer import Answer, Kind
-from resolver.message.query import BadPacket, Query, read_query
-from resolver.message.reply import STALE_TTL, Ede, room, rotations, write_failure, write_rejection, write_reply
+from resolver.message.query import HEADER_BYTES, BadPacket, Query, read_query
+from resolver.message.reply import (
+    STALE_TTL,
+    Ede,
+    dated_records,
+    room,
+    rotations,
+    write_failure,
+    write_rejection,
+    write_reply,
+)
 from resolver.outcome import Drop, Observer, Outcome, Pending, Reply, Source, Via
 from resolver.tally import Tallies
 from resolver.upstream.exchange import Failed
@@ -30,7 +39,7 @@ Clients = tuple[IPv4Network | IPv6Network, ...]
 
 TCP_IDLE_SECONDS: Final = 10.0
 """How long a client's connection may be idle; told to clients that ask (RFC 7828)."""
-_READY_SHARE = 0.25  # of cache.size, for ready replies; the rest is for the answers they are made from
+_READY_SHARE = 0.4  # of cache.size, for ready replies; the rest is for the answers they are made from
 _MAX_CLIENTS_REMEMBERED = 4096
 _TOO_MANY = Ede(codes.EDE_OTHER, "too many lookups in flight")
 _NO_ZONE = Ede(codes.EDE_OTHER, "no zone is configured for this name")
@@ -51,13 +60,16 @@ class _Landed(NamedTuple):
     ede: Ede | None
 
 
+_DEFECT = _Landed(None, None, Ede(codes.EDE_OTHER, "the answer could not be handled"))
+
+
 class Engine:
     """See the module. Settings may change while it runs (`reconfigure`)."""
 
     def __init__(self, lookups: Lookups, routes: Routes[Server], cache: Cache, allowed: Clients = ()) -> None:
         self._clock = lookups.clock
         self._lookups = lookups
-        self.flights: Flights[_Landed] = Flights(lookups, self._land)
+        self.flights: Flights[_Landed] = Flights(lookups, self._land, _DEFECT)
         self.store = Store(0)
         self.failures = Failures()
         self.ready = Budget(0)
@@ -87,7 +99,9 @@ class Engine:
         """The way in for one transport and address family (4 or 6)."""
         via = self.vias.get((tcp, family))
         if via is None:
-            via = self.vias[tcp, family] = Via(tcp=tcp, family=family, ready=self.ready.table())
+            via = self.vias[tcp, family] = Via(
+                tcp=tcp, family=family, ready=self.ready.table(codes.TCP_BYTES if tcp else codes.EDNS_UDP_BYTES)
+            )
         return via
 
     def allows(self, client: str) -> bool:
@@ -120,6 +134,19 @@ class Engine:
         if failure is not None:
             return Reply(self._write_failed(pending, failure.ede))
         return pending
+
+    def renew(self, ready: Ready, now: float) -> bool:
+        """Count down the TTLs of a ready reply whose second is over; False: it has to be made anew from the store."""
+        renewal = ready.renewal
+        if renewal is None:
+            return False
+        entry = self.store.get(renewal.key, now)
+        if entry is None or entry.stored_at != renewal.stored_at or not entry.is_fresh(now):
+            return False
+        if self._cache.prefetch and entry.is_due(now):
+            return False  # the normal path refreshes it
+        ready.renew(renewal, entry.age(now))
+        return True
 
     def refuse(self, packet: bytes, client: str, via: Via) -> Outcome:
         """The outcome for a client that `allows` does not admit (RFC 8914 code 18)."""
@@ -193,8 +220,13 @@ class Engine:
             replies = rotations(reply, query, answer.rotation, entry.turn)
             reply = replies[-1]  # the ready replies begin with the first
         if self.observer is None:
+            records = dated_records(reply, query, answer)
+            renewal = None
+            if records is not None:
+                base = HEADER_BYTES - 2 + len(query.question)
+                renewal = Renewal(entry.key, entry.stored_at, base, answer.ttls[:records], entry.cap)
             tails = tuple(each[2:] for each in replies)
-            via.ready.put(packet[2:], tails, entry.stored_at + age + 1, tally)
+            via.ready.put(packet[2:], tails, entry.stored_at + age + 1, tally, renewal)
         else:
             self.observer(query, reply, client, via, Source.HIT, self._clock() - now)
         tally[0] += 1

@@ -190,7 +190,11 @@ class Connection(asyncio.BufferedProtocol):
         while backlog and self._in_flight < limits.in_flight and self._stuck_since is None:
             message = backlog.popleft()
             ready = listener.ready(message[2:])
-            if ready is not None and now < ready.until and not (restricted and not listener.engine.allows(self.client)):
+            if (
+                ready is not None
+                and (now < ready.until or listener.engine.renew(ready, now))
+                and not (restricted and not listener.engine.allows(self.client))
+            ):
                 ready.tally[0] += 1
                 hits += 1
                 self._put(message[:2] + ready.next())

@@ -19,6 +19,15 @@ BATCH = 64  # packets per wake-up: other sockets and lookups get their turn in b
 PACKET_BYTES = 4096  # a longer query is cut, and so answered with FORMERR
 
 
+def listen_udp(loop: asyncio.AbstractEventLoop, sock: socket.socket, engine: Engine, via: Via) -> "UdpListener":
+    """The fastest listener that this system and this socket allow."""
+    from resolver.listen import batched, mmsg  # noqa: PLC0415 - it builds on this module
+
+    if mmsg.available and datagrams(sock) is sock:
+        return batched.BatchedUdpListener(loop, sock, engine, via)
+    return UdpListener(loop, sock, engine, via)
+
+
 class UdpListener:
     """One UDP socket, which it owns: non-blocking, bound to one address or to all of a family."""
 
@@ -63,7 +72,7 @@ class UdpListener:
                     await self._settled.wait()
             except TimeoutError:
                 self._due.clear()
-        self.sock.close()
+        self._close_socket()
 
     def read_batch(self) -> int:
         """Read and handle up to BATCH packets; how many there were."""
@@ -82,7 +91,11 @@ class UdpListener:
                 continue
             read += 1
             ready = ready_reply(packet[2:])
-            if ready is not None and now < ready.until and not (restricted and not engine.allows(peer[0])):
+            if (
+                ready is not None
+                and (now < ready.until or engine.renew(ready, now))
+                and not (restricted and not engine.allows(peer[0]))
+            ):
                 ready.tally[0] += 1
                 hits += 1
                 self._send(packet[:2] + ready.next(), peer)
@@ -105,15 +118,21 @@ class UdpListener:
         if isinstance(outcome, Reply):
             self._send(outcome.packet, peer)
         elif isinstance(outcome, Pending):
-            due = _Due(self, peer)
-            self._due.add(due)
-            self.guard.ask(outcome, due, now)
+            self._wait_for(outcome, peer, now)
+
+    def _wait_for(self, pending: Pending, peer: Peer, now: float) -> None:
+        due = _Due(self, peer)
+        self._due.add(due)
+        self.guard.ask(pending, due, now)
 
     def _send(self, reply: bytes, peer: Peer) -> None:
         try:
             self._datagrams.sendto(reply, peer)
         except OSError as error:
             self._count(error)
+
+    def _close_socket(self) -> None:
+        self.sock.close()
 
     def _count(self, error: OSError) -> None:
         reason = errno.errorcode.get(error.errno or 0, "other")

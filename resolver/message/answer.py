@@ -80,7 +80,7 @@ class Answer(NamedTuple):
     @property
     def memory_bytes(self) -> int:
         """About what it takes to remember this answer, counted with the objects around the bytes."""
-        return len(self.sections) + 400 + 120 * len(self.ttls)
+        return len(self.sections) + 250 + 100 * len(self.ttls)
 
 
 def is_answer_to(packet: bytes, question: bytes) -> bool:

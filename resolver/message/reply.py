@@ -144,6 +144,20 @@ def rotations(reply: bytes, query: Query, rotation: Rotation, first: int = 0) ->
     return tuple(_rotated(reply, moved, first + order * count // orders) for order in range(orders))
 
 
+def dated_records(reply: bytes, query: Query, answer: Answer) -> int | None:
+    """How many of the answer's records, from the first on, stand in a reply: their TTLs can be counted down in place.
+
+    None where that would not be enough: an address set whose orders have to change, or whose TTLs differ.
+    """
+    rotation = answer.rotation
+    if rotation is not None:
+        first = answer.counts[0] - rotation.records
+        if rotation.records > MAX_ROTATIONS or len({ttl for _, ttl in answer.ttls[first : answer.counts[0]]}) > 1:
+            return None
+    _, _, _, answers, authorities, additionals = HEADER.unpack_from(reply)
+    return int(answers + authorities + additionals) - (query.edns is not None)
+
+
 def _question_of(packet: bytes) -> bytes:
     """The question of a packet whose other parts are wrong, or nothing."""
     if packet[4:6] == b"\0\0":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from ipaddress import ip_network
 from itertools import count
-from typing import cast
+from typing import Any, cast
 
 from resolver.config import Cache, Transport, Upstream, Zone
 from resolver.engine import Engine
@@ -55,6 +55,9 @@ class Loop:
         handle = Handle()
         heappush(self._heap, (self.now + delay, next(self._order), handle, callback, args))
         return handle
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        raise context["exception"]
 
     def run_until(self, when: float) -> None:
         """Call everything that is due by then, the clock showing the time it was due."""
@@ -215,7 +218,7 @@ class World:
         via = engine.via(tcp=tcp, family=6 if ":" in client else 4)
         restricted = engine.restricted and not engine.allows(client)
         ready = via.ready.get(packet[2:])
-        if ready is not None and self.now < ready.until and not restricted:
+        if ready is not None and (self.now < ready.until or self.engine.renew(ready, self.now)) and not restricted:
             ready.tally[0] += 1
             asked.from_ready = True
             asked.replies.append(packet[:2] + ready.next())

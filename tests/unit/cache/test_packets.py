@@ -45,6 +45,14 @@ def test_a_reply_that_would_take_most_of_the_budget_is_not_kept() -> None:
     assert table.get(b"large") is None
 
 
+def test_a_reply_too_long_for_its_way_in_is_not_kept() -> None:
+    table = Budget(100_000).table(1232)
+    table.put(b"fits", (b"x" * 1232,), 1.0, TALLY)
+    table.put(b"long", (b"x" * 1233,), 1.0, TALLY)
+    assert table.get(b"fits") is not None
+    assert table.get(b"long") is None
+
+
 def test_a_reply_that_grew_is_accounted_for_anew() -> None:
     budget = Budget(1_000_000)
     table = budget.table()

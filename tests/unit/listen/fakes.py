@@ -1,6 +1,7 @@
 """A stand-in for the engine that does as the first label of a name says, and the ends of the wire that a test holds.
 
-now: reply at once; later: the reply waits in `pending` until the test gives it; drop: no reply; boom: raise;
+now: reply at once; huge: the same with a reply that no UDP packet can hold;
+later: the reply waits in `pending` until the test gives it; drop: no reply; boom: raise;
 askboom: raise in `ask`; big: a reply of 60,000 bytes at once; biglater: such a reply, later.
 """
 
@@ -14,17 +15,18 @@ from typing import Any, Protocol, Self, cast
 import pytest
 import uvloop
 
-from resolver.cache.packets import Budget
+from resolver.cache.packets import Budget, Ready
 from resolver.engine import Engine
 from resolver.listen.connection import TcpLimits
 from resolver.listen.sockets import open_tcp, open_udp
 from resolver.listen.tcp import TcpListener
-from resolver.listen.udp import UdpListener
+from resolver.listen.udp import UdpListener, listen_udp
 from resolver.message.framing import frame
 from resolver.message.query import read_query
 from resolver.outcome import Drop, Outcome, Pending, Reply, Via
 
 BIG = 60_000
+HUGE = 70_000  # more than a UDP packet can hold
 
 
 def query(name: str, number: int = 1) -> bytes:
@@ -34,7 +36,8 @@ def query(name: str, number: int = 1) -> bytes:
 
 def reply_to(packet: bytes) -> bytes:
     label = packet[13 : 13 + packet[12]]
-    return packet[:2] + b"\x81\x80" + packet[4:] + bytes(BIG if label.startswith(b"big") else 0)
+    padding = BIG if label.startswith(b"big") else HUGE if label == b"huge" else 0
+    return packet[:2] + b"\x81\x80" + packet[4:] + bytes(padding)
 
 
 class FakeEngine:
@@ -69,6 +72,9 @@ class FakeEngine:
             raise ZeroDivisionError("as asked")
         self.pending[int.from_bytes(packet[:2], "big")] = lambda: respond(reply_to(packet))
         self.arrived.set()
+
+    def renew(self, ready: Ready, now: float) -> bool:
+        return False
 
     def spent(self, hits: int, seconds: float) -> None:
         self.hits += hits
@@ -115,7 +121,7 @@ def way_in(*, tcp: bool, family: int = 4) -> Via:
 
 @contextlib.asynccontextmanager
 async def udp(engine: FakeEngine, address: str = "127.0.0.1", via: Via | None = None) -> AsyncIterator[UdpListener]:
-    listener = UdpListener(
+    listener = listen_udp(
         asyncio.get_running_loop(), open_udp(address, 0), cast("Engine", engine), via or way_in(tcp=False)
     )
     await listener.start()

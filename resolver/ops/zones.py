@@ -1,9 +1,10 @@
 """Zones of the configuration made into routes with servers, kept up to date with the resolv.conf files they name."""
 
 import logging
+import socket
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from resolver.config import Config, ResolvConf, Upstream, Zone, parse_resolv_conf
 from resolver.ops.logs import event
@@ -73,8 +74,12 @@ class Zones:
         if upstream.port != listen.port:
             return False
         address = ip_address(upstream.address)
-        wildcard = any(ip_address(own).is_unspecified for own in listen.addresses)
-        return str(address) in listen.addresses or (wildcard and (address.is_loopback or address.is_unspecified))
+        if str(address) in listen.addresses:
+            return True
+        if address.is_unspecified and any(ip_address(own).is_loopback for own in listen.addresses):
+            return True  # the kernel sends what is for 0.0.0.0 or :: to the loopback address
+        wildcards = (ip_address(own) for own in listen.addresses)
+        return any(own.is_unspecified and own.version == address.version for own in wildcards) and _is_local(address)
 
     def _watch(self, path: str) -> None:
         try:
@@ -109,3 +114,14 @@ class Zones:
         for server in self.servers:
             if server.health.down:
                 self._prober.probe(server)
+
+
+def _is_local(address: IPv4Address | IPv6Address) -> bool:
+    """Whether this machine has the address: then a socket can be bound to it."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True

@@ -46,9 +46,11 @@ class Timers:
         # uvloop's timers have a resolution of a millisecond: what is due within it is due now.
         now = self._clock() + 0.001
         heap = self._heap
-        try:
-            while heap and heap[0][0] <= now:
-                heappop(heap)[2](now)
-        finally:
-            if heap and heap[0][0] < self._timer_at:
-                self._set(heap[0][0])
+        while heap and heap[0][0] <= now:
+            callback = heappop(heap)[2]
+            try:
+                callback(now)
+            except Exception as error:  # noqa: BLE001 - one callback's trouble must not reach the other deadlines
+                self._loop.call_exception_handler({"message": "a deadline could not be met", "exception": error})
+        if heap and heap[0][0] < self._timer_at:
+            self._set(heap[0][0])

@@ -66,17 +66,20 @@ def test_after_close_nothing_is_called() -> None:
     assert called == []
 
 
-def test_a_callback_that_raises_does_not_end_the_others() -> None:
+def test_a_callback_that_raises_is_reported_and_keeps_no_other_deadline_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, timers = made()
     called: list[float] = []
+    heard: list[dict[str, object]] = []
+    monkeypatch.setattr(loop, "call_exception_handler", heard.append)
 
     def broken(_: float) -> None:
         raise RuntimeError("a defect")
 
-    timers.at(START + 1, broken)
-    timers.at(START + 1, called.append)
+    for callback in (called.append, broken, broken, called.append):
+        timers.at(START + 1, callback)
     timers.at(START + 2, called.append)
-    with pytest.raises(RuntimeError, match="a defect"):
-        loop.run_until(START + 3)
-    loop.run_until(START + 3)
+    loop.run_until(START + 1)
     assert len(called) == 2
+    assert [str(context["exception"]) for context in heard] == ["a defect"] * 2
+    loop.run_until(START + 2)
+    assert len(called) == 3

@@ -7,9 +7,6 @@ number is bounded; what does not fit is refused at once rather than queued.
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from resolver.message import codes
-from resolver.message.reply import Ede
-from resolver.upstream.exchange import Failed
 from resolver.upstream.lookup import Lookups, Result
 from resolver.upstream.routes import Route
 from resolver.upstream.server import Server
@@ -19,17 +16,19 @@ MAX_FLIGHTS = 4096
 MAX_WAITERS = 16384
 """Clients waiting, all flights together: bounds the memory that an outage can cost, about 1 KiB each."""
 
-_DEFECT = Failed(Ede(codes.EDE_OTHER, "the answer could not be handled"))
-
 T = TypeVar("T")
 
 
 class Flights(Generic[T]):
-    """`land(key, route, result)` turns a result into what all waiters of the flight get, once per flight."""
+    """`land(key, route, result)` turns a result into what all waiters of the flight get, once per flight.
 
-    def __init__(self, lookups: Lookups, land: Callable[[bytes, Route[Server], Result], T]) -> None:
+    They get `defect` where it raises: a defect of ours is a failure to those who wait, not silence.
+    """
+
+    def __init__(self, lookups: Lookups, land: Callable[[bytes, Route[Server], Result], T], defect: T) -> None:
         self._lookups = lookups
         self._land = land
+        self._defect = defect
         self._waiters: dict[bytes, list[Callable[[T], None]]] = {}
         self.waiting = 0
         self.rejected_total = 0
@@ -69,9 +68,9 @@ class Flights(Generic[T]):
         self.waiting -= len(waiters)
         try:
             landed = self._land(key, route, result)
-        except Exception as error:  # noqa: BLE001 - a defect of ours is a failure to those who wait, not silence
+        except Exception as error:  # noqa: BLE001 - see the class
             self._lookups.loop.call_exception_handler({"message": "an answer could not be kept", "exception": error})
-            landed = self._land(key, route, _DEFECT)
+            landed = self._defect
         for waiter in waiters:
             try:
                 waiter(landed)

@@ -51,7 +51,7 @@ def made() -> tuple[Held, Flights[str], list[bytes]]:
         landed.append(key)
         return "answer" if isinstance(result, Finished) else "failure"
 
-    return held, Flights(held, land), landed
+    return held, Flights(held, land, "defect"), landed
 
 
 def test_all_who_ask_the_same_share_one_lookup_and_one_landing() -> None:
@@ -146,14 +146,13 @@ def test_an_answer_that_cannot_be_kept_is_a_failure_and_not_the_end_of_its_quest
     held = Held()
 
     def land(key: bytes, route: Route[Server], result: Result) -> str:
-        if result is FAILED:
-            raise RuntimeError("a defect")
-        return "failure"
+        raise RuntimeError("a defect")
 
-    flights, got = Flights(held, land), list[str]()
+    flights, got = Flights(held, land, "failure"), list[str]()
+    flights.join(key(), ROUTE, got.append)
     flights.join(key(), ROUTE, got.append)
     held.done[key()](FAILED)
-    assert got == ["failure"]
+    assert got == ["failure"] * 2
     assert len(held.complaints.heard) == 1
     assert (len(flights), flights.waiting) == (0, 0)
 
@@ -166,7 +165,7 @@ def test_a_lookup_that_cannot_begin_is_not_joined_by_the_next() -> None:
                 raise RuntimeError("a defect")
 
     held, got = Broken(), list[str]()
-    flights = Flights(held, lambda _key, _route, _result: "failure")
+    flights = Flights(held, lambda _key, _route, _result: "failure", "defect")
     with pytest.raises(RuntimeError, match="a defect"):
         flights.join(key(), ROUTE, got.append)
     assert (len(flights), flights.waiting) == (0, 0)

@@ -40,12 +40,11 @@ class BatchedUdpListener(UdpListener):
             return 0
         now = monotonic()
         ready_reply, restricted = self._ready.get, engine.restricted
-        data, view, words, sizes, starts = batch.data, batch.view, batch.words, batch.sizes, batch.starts
+        data, view, words, sizes = batch.data, batch.view, batch.words, batch.sizes
         hits = run = 0
         # The hot loop of the whole program: see benchmarks, workload (a), before changing a line.
-        for index in range(count):
-            start = starts[index]
-            ready = ready_reply(data[start + 2 : start + words[index * 16 + 14]])
+        for index, start, after_id, length_at, size_at in batch.slots[:count]:
+            ready = ready_reply(data[after_id : start + words[length_at]])
             if (
                 ready is not None
                 and (now < ready.until or engine.renew(ready, now))
@@ -55,8 +54,8 @@ class BatchedUdpListener(UdpListener):
                 hits += 1
                 reply = ready.reply if ready.replies is None else ready.next()
                 size = len(reply) + 2
-                view[start + 2 : start + size] = reply
-                sizes[index * 2 + 1] = size
+                view[after_id : start + size] = reply
+                sizes[size_at] = size
             elif not self._handle_slot(index, now):
                 if run < index:
                     self._send_run(run, index)

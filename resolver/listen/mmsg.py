@@ -81,6 +81,12 @@ class Messages:
         self.slot_bytes = slot_bytes
         stride = slot_bytes + _GAP_BYTES
         self.starts = [index * stride for index in range(MESSAGES)]
+        self.slots = [
+            (index, start, start + 2, index * HEADER_WORDS + LENGTH_WORD, index * 2 + 1)
+            for index, start in enumerate(self.starts)
+        ]
+        """For loops: a slot's number, where its packet begins, where the bytes after the ID begin, and its places in
+        `words` (length received) and `sizes` (length to send)."""
         self.data: Any = (c_char * (MESSAGES * stride))()
         self.view = memoryview(self.data).cast("B")
         self._names = (c_char * (MESSAGES * _NAME_BYTES))()

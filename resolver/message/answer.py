@@ -7,29 +7,13 @@ Only a tail can be cut off (the OPT record, sections nobody asked for), since na
 """
 
 from enum import Enum
-from struct import Struct
 from struct import error as StructError  # noqa: N812 - the class has a lower-case name
 from typing import NamedTuple
 
 from resolver.message import codes
-from resolver.message.query import HEADER, HEADER_BYTES, MAX_NAME_BYTES, BadPacket
+from resolver.message.query import HEADER, HEADER_BYTES, BadPacket
+from resolver.message.walk import MAX_TTL, POINTER, RECORD_BYTES, Walk
 
-_RECORD = Struct("!HHIH")  # type, class, TTL, RDLENGTH
-_RECORD_BYTES = 10
-_OPTION = Struct("!HH")
-_MAX_TTL = 0x7FFFFFFF
-_POINTER = 0xC0
-_MAX_JUMPS = 32
-"""Compressors write one pointer per name and chains of a few; this bounds what a hostile packet can cost."""
-_MAX_EDE_TEXT_BYTES = 200  # what is kept of a server's sentence, so that memory does not depend on its length
-
-# Where names stand in the data of the types that may carry compressed ones (RFC 1035 section 3.3, RFC 3597 section 4):
-# (bytes before the first name, how many names).
-_NAMES_IN_DATA = {
-    codes.NS: (0, 1), codes.CNAME: (0, 1), codes.PTR: (0, 1), codes.DNAME: (0, 1), codes.SOA: (0, 2),
-    codes.MX: (2, 1), codes.SRV: (6, 1),
-}  # fmt: skip
-_ADDRESS_BYTES = {codes.A: 4, codes.AAAA: 16}
 # The types whose additional records help the asker; for the others the reply ends after the answer section.
 _USEFUL_ADDITIONALS = frozenset((codes.SRV, codes.MX, codes.NS, 35, 64, 65))
 
@@ -101,124 +85,27 @@ def is_answer_to(packet: bytes, question: bytes) -> bool:
     return packet[4:6] == b"\0\0" and flags & codes.RCODE not in (codes.NOERROR, codes.NXDOMAIN)
 
 
-class _Walk:
-    """One pass over the records of a packet."""
-
-    __slots__ = ("ede", "extended_rcode", "has_opt", "minimum", "offset", "packet", "question_name_bytes", "soa_ttl")
-
-    def __init__(self, packet: bytes, offset: int) -> None:
-        self.packet = packet
-        self.offset = offset
-        self.question_name_bytes = offset - HEADER_BYTES - 4  # negative where there is no question
-        self.soa_ttl: int | None = None
-        self.minimum = 0
-        self.has_opt = False
-        self.extended_rcode = 0
-        self.ede: tuple[int, bytes] | None = None
-
-    def skip_name(self, offset: int) -> int:
-        """The offset after a name, which has at most 255 octets and whose pointers lead backwards, so that they end."""
-        packet = self.packet
-        start = offset
-        while length := packet[offset]:
-            if length >= _POINTER:
-                target = (length & 0x3F) << 8 | packet[offset + 1]
-                if target == HEADER_BYTES and self.question_name_bytes > 0:  # nearly always: the name asked for
-                    if offset - start + self.question_name_bytes > MAX_NAME_BYTES:
-                        raise BadPacket("a name of more than 255 octets")
-                else:
-                    self._follow(target, start, offset - start)
-                return offset + 2
-            if length > 63:
-                raise BadPacket("a reserved label type")
-            offset += length + 1
-        if offset + 1 - start > MAX_NAME_BYTES:
-            raise BadPacket("a name of more than 255 octets")
-        return offset + 1
-
-    def _follow(self, target: int, before: int, name_bytes: int) -> None:
-        """Check the rest of a name of which `name_bytes` are known; it may lie in data that nobody has looked at."""
-        packet = self.packet
-        for _ in range(_MAX_JUMPS):
-            if not HEADER_BYTES <= target < before:
-                raise BadPacket("a compression pointer that does not lead backwards")
-            at = before = target
-            while 0 < (length := packet[at]) < 64:
-                at += length + 1
-            name_bytes += at - target
-            if name_bytes >= MAX_NAME_BYTES:
-                raise BadPacket("a name of more than 255 octets")
-            if length == 0:
-                return
-            if length < _POINTER:
-                raise BadPacket("a reserved label type")
-            target = (length & 0x3F) << 8 | packet[at + 1]
-        raise BadPacket("a name in too many pieces")
-
-    def record(self) -> tuple[int, int, int, int]:
-        """Step over one record: (type, TTL, offset of the TTL, offset of the data). RFC 1035 section 4.1.3."""
-        fixed = self.skip_name(self.offset)
-        rtype, _, ttl, length = _RECORD.unpack_from(self.packet, fixed)
-        data = fixed + _RECORD_BYTES
-        self.offset = end = data + length
-        if end > len(self.packet):
-            raise BadPacket("a record longer than its packet")
-        if rtype in _NAMES_IN_DATA:
-            skip, names = _NAMES_IN_DATA[rtype]
-            at = data + skip
-            for _ in range(names):
-                at = self.skip_name(at)
-            if at + (20 if rtype == codes.SOA else 0) != end:
-                raise BadPacket("record data of the wrong length")
-        elif length != _ADDRESS_BYTES.get(rtype, length):
-            raise BadPacket("an address of the wrong length")
-        # A TTL with the top bit set means zero (RFC 2181 section 8).
-        return rtype, ttl if ttl <= _MAX_TTL else 0, fixed + 4, data
-
-    def data_record(self) -> tuple[int, int, int]:
-        """Step over a record of the answer or authority section: (type, TTL, offset of the TTL)."""
-        rtype, ttl, ttl_at, _ = self.record()
-        if rtype == codes.OPT:
-            raise BadPacket("an OPT record outside the additional section")
-        return rtype, ttl, ttl_at
-
-    def read_opt(self, ttl_at: int, data: int) -> None:
-        """The rcode's upper bits and the first extended error of an OPT record."""
-        if self.has_opt:
-            raise BadPacket("more than one OPT record")
-        self.has_opt = True
-        self.extended_rcode = self.packet[ttl_at] << 4
-        while data + 4 <= self.offset:
-            option, length = _OPTION.unpack_from(self.packet, data)
-            data += 4
-            if option == codes.OPTION_EDE and 2 <= length <= self.offset - data and self.ede is None:
-                text = self.packet[data + 2 : data + min(length, 2 + _MAX_EDE_TEXT_BYTES)]
-                self.ede = (self.packet[data] << 8 | self.packet[data + 1], text)
-            data += length
-
-    def read_soa(self, ttl: int) -> None:
-        """The negative TTL that a SOA record in the authority section stands for."""
-        if self.soa_ttl is None:
-            self.soa_ttl = ttl
-            self.minimum = int.from_bytes(self.packet[self.offset - 4 : self.offset], "big")
-
-
 def read_answer(packet: bytes, question: bytes, *, dnssec_ok: bool = False) -> Answer:
-    """Read a packet for which `is_answer_to(packet, question)` holds; raises BadPacket and nothing else."""
+    """Read a packet for which `is_answer_to(packet, question)` holds; raises BadPacket and nothing else.
+
+    An answer with TC may be cut off anywhere (RFC 2181 section 9): if it ends inside a record it has none.
+    """
     try:
         return _read_answer(packet, question, dnssec_ok=dnssec_ok)
     except (IndexError, StructError):
+        if packet[2] & codes.TC >> 8:
+            return _cut_off(packet)
         raise BadPacket("ends inside a record") from None
 
 
 def _read_answer(packet: bytes, question: bytes, *, dnssec_ok: bool) -> Answer:
     _, flags, questions, answer_count, authority_count, additional_count = HEADER.unpack_from(packet)
     base = HEADER_BYTES + (len(question) if questions else 0)
-    walk = _Walk(packet, base)
+    walk = Walk(packet, base)
     qtype = question[-4] << 8 | question[-3]
     ttls: list[tuple[int, int]] = []
     answered = False
-    positive_ttl = _MAX_TTL
+    positive_ttl = MAX_TTL
     for _ in range(answer_count):
         rtype, ttl, ttl_at = walk.data_record()
         ttls.append((ttl_at - base, ttl))
@@ -258,7 +145,16 @@ def _read_answer(packet: bytes, question: bytes, *, dnssec_ok: bool) -> Answer:
     )
 
 
-def _read_additionals(walk: _Walk, count: int, base: int, ttls: list[tuple[int, int]]) -> tuple[int, int]:
+def _cut_off(packet: bytes) -> Answer:
+    """What is left of an answer that was cut in the middle of a record: the news that it was."""
+    rcode = packet[3] & codes.RCODE
+    return Answer(
+        rcode=rcode, kind=_kind(rcode, answered=False), truncated=True, authentic=False, sections=b"", counts=(0, 0, 0),
+        answer_bytes=0, ttls=(), positive_ttl=0, negative_ttl=None, rotation=None, ede=None, has_opt=False,
+    )  # fmt: skip
+
+
+def _read_additionals(walk: Walk, count: int, base: int, ttls: list[tuple[int, int]]) -> tuple[int, int]:
     """Where the additional records worth keeping end, and how many they are: those before an OPT or TSIG record.
 
     Cutting there keeps every compression pointer right; servers put OPT last, so nothing is lost in practice.
@@ -290,10 +186,10 @@ def _rotation(sections: bytes, qtype: int, ttls: list[tuple[int, int]]) -> Rotat
     """
     if qtype not in (codes.A, codes.AAAA):
         return None
-    record_bytes = 2 + _RECORD_BYTES + (4 if qtype == codes.A else 16)
+    record_bytes = 2 + RECORD_BYTES + (4 if qtype == codes.A else 16)
     last = ttls[-1][0] - 6
     head = sections[last : last + 6]
-    if len(head) < 6 or head[0] < _POINTER or head[2] << 8 | head[3] != qtype:
+    if len(head) < 6 or head[0] < POINTER or head[2] << 8 | head[3] != qtype:
         return None
     count = 1
     while count < len(ttls) and ttls[-count - 1][0] - 6 == last - count * record_bytes:

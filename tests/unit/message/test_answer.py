@@ -260,3 +260,18 @@ def test_any_records_are_an_answer_or_a_bad_packet(
     rest: bytes, answers: int, authority: int, additional: int, dnssec_ok: bool
 ) -> None:
     read_or_none(raw_answer(rest, counts=(answers, authority, additional)), dnssec_ok=dnssec_ok)
+
+
+def test_a_truncated_answer_may_end_anywhere_and_is_still_a_truncated_answer() -> None:
+    packet = answer_packet(answers=addresses(3), edns=False, tc=True)
+    for end in range(12 + len(WEB), len(packet)):
+        cut = read_answer(packet[:end], WEB)
+        assert (cut.truncated, cut.sections, cut.counts, cut.rcode) == (True, b"", (0, 0, 0), 0)
+        with pytest.raises(BadPacket):
+            read_answer(with_bytes(packet, 2, b"\x81\x80")[:end], WEB)
+
+
+def test_a_truncated_answer_that_is_wrong_in_another_way_is_a_bad_packet() -> None:
+    loop = raw_record(pointer(12 + len(WEB)), codes.A, b"\x0a\0\0\1")
+    with pytest.raises(BadPacket):
+        read_answer(raw_answer(loop, flags=0x8380), WEB)

@@ -1,8 +1,9 @@
 """Whether a server is worth asking: learned from every try (passive), and from probes while it is down (active). Pure.
 
-A server goes down after FAILURES_TO_DOWN tries in a row without any response; one response brings it back. While it is
-down it is asked only when nothing better is left, and a probe goes to it every half second or so, spread by jitter, so
-that it is used again within a second of its return and its return does not meet all nodes at the same instant.
+A server goes down after FAILURES_TO_DOWN tries in a row without a readable response, whatever that says; one such
+response brings it back. While it is down it is asked only when nothing better is left, and a probe goes to it every
+half second or so, spread by jitter, so that it is used again within a second of its return and its return does not
+meet all nodes at the same instant.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class Health:
         """Smoothed time to answer; None before the first answer."""
 
     def succeeded(self, now: float, latency_seconds: float) -> bool:
-        """The server responded, whatever it said. True: it was down until now."""
+        """The server responded with what can be read, whatever it said. True: it was down until now."""
         known = self.latency_seconds
         self.latency_seconds = latency_seconds if known is None else known + _LATENCY_WEIGHT * (latency_seconds - known)
         self.failures_in_a_row = 0
@@ -45,7 +46,7 @@ class Health:
         return True
 
     def failed(self, now: float, *, known: bool = False) -> bool:
-        """A try ended without a response. True: the server counts as down from now on.
+        """A try ended without a readable response. True: the server counts as down from now on.
 
         `known`: by the same event as the failure before, which counts once in the row.
         """

@@ -50,12 +50,12 @@ class Lookups:
             self.loop.call_soon(lookup.proceed)  # fails, but not before `start` has returned
 
     def succeeded(self, server: Server, seconds: float) -> None:
-        """A server responded."""
+        """A server gave a readable response."""
         if server.health.succeeded(self.clock(), seconds):
             self.on_health(server)
 
     def failed(self, server: Server, *, known: bool = False) -> None:
-        """A try at a server ended without a response (`known`: see `Health.failed`)."""
+        """A try at a server ended without a readable response (`known`: see `Health.failed`)."""
         if server.health.failed(self.clock(), known=known):
             self.on_health(server)
 
@@ -144,7 +144,7 @@ class _Attempt:
     def answered(self, packet: bytes) -> None:
         """See `transport.Attempt`."""
         lookup = self.lookup
-        self.over, self.waiting = True, False
+        self.over = True
         if lookup.done is None:
             return
         server: Server = self.send.server
@@ -154,6 +154,7 @@ class _Attempt:
         except BadPacket:
             self._failed(Problem.MALFORMED, now)
             return
+        self.waiting = False
         lookup.lookups.succeeded(server, now - self.sent_at)
         server.observe(answer.rcode, now - self.sent_at)
         lookup.exchange.answered(self.send, answer, now)
@@ -179,7 +180,7 @@ class _Attempt:
 
 
 class Prober:
-    """Asks servers that are down whether they are back: `. NS`, to which any response will do (RFC 1035)."""
+    """Asks servers that are down whether they are back: `. NS`, to which any readable response will do."""
 
     PROBE_KEY = b"\0\0\2\0\1\0"
 
@@ -215,6 +216,11 @@ class _Probe:
 
     def answered(self, packet: bytes) -> None:
         """See `transport.Attempt`."""
+        try:
+            read_answer(packet, Prober.PROBE_KEY[:-1])
+        except BadPacket:
+            self.failed(Problem.MALFORMED)
+            return
         self._end()
         self._lookups.succeeded(self._server, self._lookups.clock() - self._sent_at)
 

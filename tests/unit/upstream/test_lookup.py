@@ -133,6 +133,32 @@ def test_a_truncated_answer_over_udp_is_asked_again_over_tcp() -> None:
     assert [sent.transport for sent in world.sends] == [Transport.UDP, Transport.TCP]
 
 
+def test_a_truncated_answer_that_is_cut_inside_a_record_is_asked_again_over_tcp_as_well() -> None:
+    world = world_of("a", transport=Transport.UDP)
+    look_up(world)
+    world.sends[0].answer(answer_packet(answers=addresses(3), tc=True, edns=False)[:-7])
+    assert [sent.transport for sent in world.sends] == [Transport.UDP, Transport.TCP]
+    assert world.server("a").health.failures_total == 0
+
+
+def test_a_server_that_sends_only_garbage_goes_down_and_stays_so_until_it_can_be_read() -> None:
+    world = world_of("a", "b")
+    for _ in range(FAILURES_TO_DOWN):
+        look_up(world)
+        world.sends[-1].answer(GOOD[:-20])
+        world.sends[-1].answer(GOOD)
+    assert world.health_changes == [("a", True)]
+    prober = Prober(world.lookups)
+    world.go(0.75)
+    prober.probe(world.server("a"))
+    world.sends[-1].answer(answer_packet(".", "NS")[:-4])
+    assert (world.server("a").health.down, world.server("a").probing) == (True, False)
+    world.go(0.75)
+    prober.probe(world.server("a"))
+    world.sends[-1].answer(answer_packet(".", "NS"))
+    assert world.health_changes == [("a", True), ("a", False)]
+
+
 def test_do_and_cd_of_the_question_go_upstream() -> None:
     for bits in range(4):
         world = world_of("a")

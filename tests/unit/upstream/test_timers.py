@@ -66,7 +66,9 @@ def test_after_close_nothing_is_called() -> None:
     assert called == []
 
 
-def test_a_callback_that_raises_is_reported_and_keeps_no_other_deadline_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_callback_that_raises_is_reported_and_keeps_no_other_deadline_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     loop, timers = made()
     called: list[float] = []
     heard: list[dict[str, object]] = []

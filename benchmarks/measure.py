@@ -1,0 +1,207 @@
+"""One measurement: a server started anew, its cache warmed, a load for some seconds, and what that cost.
+
+Questions of a client of our own run beside every load, and their answers are compared with what the upstream says: a
+server that mixes answers up under load is found out. What is not as it must be stands in `problems`, and a run with
+problems has no figures.
+"""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import load, machine
+from benchmarks.ask import Asker
+from benchmarks.load import Load
+from benchmarks.machine import LOAD_CORE, SERVER_CORE, CpuTime
+from benchmarks.names import Asked
+from benchmarks.native import program
+from benchmarks.peers import Peer, Site
+from benchmarks.serving import CannotServeError, Running, background, free_ports, served
+from benchmarks.workloads import Workload
+
+SAMPLED = 40
+SAMPLE_GAP_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one measurement found; times per answer are microseconds of CPU time, of all processes of the server."""
+
+    peer: str
+    workload: str
+    round: int
+    problems: list[str] = field(default_factory=list)
+    answers: int = 0
+    per_second: float = 0.0
+    user: float = 0.0
+    system: float = 0.0
+    core_share: float = 0.0
+    """How much of its core the server used: well below 1, the load was the limit."""
+    foreign_share: float = 0.0
+    """How much of both cores others used, who do not belong to the measurement."""
+    memory_mebibytes: float = 0.0
+    first_answer_seconds: float = 0.0
+    latencies: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def valid(self) -> bool:
+        return not self.problems
+
+    @property
+    def cpu(self) -> float:
+        """Microseconds of CPU time per answer."""
+        return self.user + self.system
+
+
+class Bench:
+    """The upstream that all servers share, and a folder for files; `open_bench` makes one."""
+
+    def __init__(self, folder: Path, upstream_port: int, ttl: int) -> None:
+        self._folder = folder
+        self._upstream_port = upstream_port
+        self._ttl = ttl
+        self._files: dict[str, tuple[Path, Path]] = {}
+
+    def run(self, peer: Peer, workload: Workload, number: int, seconds: float | None) -> Run:
+        """Measure; whatever goes wrong is in the run's problems. `seconds` None: each question once."""
+        try:
+            with self.started(peer, workload.names, workload.zones) as running:
+                return self._measured(peer, running, workload, number, seconds)
+        except CannotServeError as problem:
+            return Run(peer.name, workload.name, number, [str(problem)])
+
+    @contextmanager
+    def started(self, peer: Peer, names: int, zones: int = 1) -> Iterator[Running]:
+        """A server with a cache for `names` names, started anew."""
+        port, admin_port = free_ports(2)
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            site = Site(Path(folder), port, admin_port, self._upstream_port, names, zones, self._ttl)
+            with served(peer, site) as running:
+                yield running
+
+    def _measured(self, peer: Peer, running: Running, workload: Workload, number: int, seconds: float | None) -> Run:
+        warm_file, file = self._written(workload)
+        problems = _checked("warming", load.saturate(running.port, warm_file, seconds=None), None)
+        sampler = _Sampler(running.port, workload.sample(SAMPLED), self._ttl) if peer.answers else None
+        foreign = _Foreign(running.session)
+        before = machine.cpu_time(running.session)
+        if sampler:
+            sampler.start()
+        if workload.per_second:
+            packets = workload.packets()
+            before = machine.cpu_time(running.session)
+            found = load.steady(running.port, packets, per_second=workload.per_second, seconds=seconds or 1)
+        else:
+            found = load.saturate(running.port, file, seconds=seconds, tcp=workload.tcp)
+        spent = machine.cpu_time(running.session) - before
+        if sampler:
+            problems += sampler.stop()
+        problems += _checked("load", found, workload if peer.answers else None)
+        if not workload.again and found.completed > len(workload.questions):
+            problems.append("the questions did not last")
+        memory = machine.memory_mebibytes(running.session)
+        return _figures(Run(peer.name, workload.name, number, problems), found, spent, running, memory, foreign.share())
+
+    def _written(self, workload: Workload) -> tuple[Path, Path]:
+        if workload.name not in self._files:
+            self._files[workload.name] = workload.write(self._folder)
+        return self._files[workload.name]
+
+
+@contextmanager
+def open_bench(ttl: int = 30) -> Iterator[Bench]:
+    """A bench with its upstream running on the load's core."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        (port,) = free_ports(1)
+        with background(LOAD_CORE, [str(program("upstream")), str(port), str(ttl)], folder / "upstream.output"):
+            asker = Asker(port, longest_ttl=ttl)
+            deadline = time.monotonic() + 5
+            while problems := asker.problems([Asked("up.example.com")]):
+                if time.monotonic() > deadline:
+                    raise CannotServeError(f"the upstream: {problems[0]}")
+            asker.close()
+            yield Bench(folder, port, ttl)
+
+
+def _checked(what: str, found: Load, workload: Workload | None) -> list[str]:
+    """What is wrong with a load's counts: anything lost, or response codes that are not the right ones."""
+    problems = [f"{what}: {problem}" for problem in found.problems]
+    if workload and not problems and found.rcodes != (right := workload.expected_rcodes(found.completed)):
+        problems.append(f"{what}: response codes {found.rcodes} in the place of {right}")
+    return problems
+
+
+def _figures(run: Run, found: Load, spent: CpuTime, running: Running, memory: float, foreign: float) -> Run:
+    answers = max(found.completed, 1)
+    seconds = found.seconds or 1.0
+    return Run(
+        peer=run.peer,
+        workload=run.workload,
+        round=run.round,
+        problems=run.problems,
+        answers=found.completed,
+        per_second=found.completed / seconds,
+        user=spent.user / answers * 1e6,
+        system=spent.system / answers * 1e6,
+        core_share=spent.total / seconds,
+        foreign_share=foreign,
+        memory_mebibytes=memory,
+        first_answer_seconds=running.first_answer_seconds,
+        latencies=found.latencies,
+    )
+
+
+class _Sampler(threading.Thread):
+    """Asks beside the load, a question at a time, and looks at each answer."""
+
+    def __init__(self, port: int, questions: list[Asked], ttl: int) -> None:
+        super().__init__(name="sampler")
+        self._asker = Asker(port, load.PATIENCE_SECONDS, ttl)
+        self._questions = questions
+        self._ended = threading.Event()
+        self._problems: list[str] = []
+
+    def run(self) -> None:
+        while not self._problems:
+            for asked in self._questions:
+                self._problems += self._asker.problems([asked])
+                if self._problems or self._ended.wait(SAMPLE_GAP_SECONDS):
+                    return
+
+    def stop(self) -> list[str]:
+        """What was wrong; the samples that no load left time for are asked now."""
+        self._ended.set()
+        self.join()
+        problems = self._problems or self._asker.problems(self._questions)
+        self._asker.close()
+        return [f"sample: {problem}" for problem in problems[:1]]
+
+
+class _Foreign:
+    """How much of the two cores went to programs that are no part of the measurement."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self._began = time.monotonic()
+        self._busy = self._all()
+
+    def share(self) -> float:
+        """Between 0 and 1, since the start."""
+        elapsed = time.monotonic() - self._began
+        return max(0.0, self._all() - self._busy) / (2 * elapsed) if elapsed else 0.0
+
+    def _all(self) -> float:
+        """Seconds of work on both cores by others: all work less our own, our ended children's and the server's."""
+        own = sum(_times()) + machine.cpu_time(self._session).total
+        return machine.busy_seconds(SERVER_CORE) + machine.busy_seconds(LOAD_CORE) - own
+
+
+def _times() -> tuple[float, float, float, float]:
+    told = os.times()
+    return told.user, told.system, told.children_user, told.children_system

@@ -1,0 +1,120 @@
+/*
+ * A steady load and how long each answer takes: what dnsperf's own pacing is too coarse for.
+ *
+ * Queries leave at random moments (exponential gaps, fixed seed) whatever the answers do, so that a slow server is not
+ * asked less. A reply's arrival is the kernel's time stamp, so that a load generator that was interrupted delays nothing
+ * but its next query. A query is lost when it has no answer one second after the last was sent.
+ * Usage: pace PORT RATE SECONDS < queries (each: 2 bytes length, packet). Prints JSON, latencies in microseconds.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { SOCKETS = 10, QUERY_LIMIT = 1 << 20, IDS = 1 << 16, PACKET_BYTES = 4096 };
+
+static unsigned char *queries[QUERY_LIMIT];
+static size_t lengths[QUERY_LIMIT];
+static int query_count;
+static int64_t sent_at[SOCKETS][IDS]; /* 0: not waited for */
+static int64_t *latencies;
+static long sent, received, wrong, late;
+
+static int64_t wall_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static void read_queries(void) {
+    unsigned char head[2];
+    while (query_count < QUERY_LIMIT && fread(head, 1, 2, stdin) == 2) {
+        size_t length = head[0] << 8 | head[1];
+        queries[query_count] = malloc(length);
+        if (!queries[query_count] || fread(queries[query_count], 1, length, stdin) != length) exit(1);
+        lengths[query_count++] = length;
+    }
+    if (!query_count) exit(1);
+}
+
+static int connected_socket(int port) {
+    int sock = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), on = 1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(sock, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    if (sock < 0 || connect(sock, (struct sockaddr *)&address, sizeof address) < 0) {
+        perror("connect");
+        exit(1);
+    }
+    return sock;
+}
+
+static void receive(int sock, int index) {
+    static unsigned char packet[PACKET_BYTES];
+    char control[128];
+    for (;;) {
+        struct iovec vector = {packet, sizeof packet};
+        struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control};
+        message.msg_controllen = sizeof control;
+        ssize_t bytes = recvmsg(sock, &message, 0);
+        if (bytes < 0) return;
+        int id = packet[0] << 8 | packet[1];
+        struct cmsghdr *stamp = CMSG_FIRSTHDR(&message);
+        struct timespec at;
+        if (!stamp || bytes < 12 || !sent_at[index][id]) {
+            wrong++;
+            continue;
+        }
+        memcpy(&at, CMSG_DATA(stamp), sizeof at);
+        latencies[received++] = at.tv_sec * 1000000000LL + at.tv_nsec - sent_at[index][id];
+        sent_at[index][id] = 0;
+        if (!(packet[2] & 0x80) || packet[3] & 0x0f) wrong++;
+    }
+}
+
+static int by_size(const void *left, const void *right) {
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static double microseconds(double share) { return received ? latencies[(long)(share * (received - 1))] / 1e3 : 0; }
+
+int main(int argc, char **argv) {
+    if (argc != 4) {
+        fprintf(stderr, "usage: pace PORT RATE SECONDS < queries\n");
+        return 2;
+    }
+    double rate = atof(argv[2]), seconds = atof(argv[3]);
+    int socks[SOCKETS];
+    read_queries();
+    latencies = calloc((size_t)(rate * seconds * 2) + 1000, sizeof *latencies);
+    for (int i = 0; i < SOCKETS; i++) socks[i] = connected_socket(atoi(argv[1]));
+    srand48(1);
+    int64_t start = wall_nanoseconds(), end = start + (int64_t)(seconds * 1e9), now = start;
+    double due = start;
+    while ((now = wall_nanoseconds()) < end + 1000000000LL) {
+        if (now >= end && received + wrong >= sent) break;
+        if (now < end && now >= due) {
+            int index = sent % SOCKETS, id = sent / SOCKETS % IDS;
+            unsigned char *query = queries[sent % query_count];
+            query[0] = id >> 8;
+            query[1] = id;
+            late += now - due > 1000000;
+            due += -log(1 - drand48()) / rate * 1e9;
+            sent_at[index][id] = wall_nanoseconds();
+            if (send(socks[index], query, lengths[sent % query_count], 0) < 0) sent_at[index][id] = 0;
+            sent++;
+        }
+        for (int i = 0; i < SOCKETS; i++) receive(socks[i], i);
+    }
+    qsort(latencies, received, sizeof *latencies, by_size);
+    printf("{\"sent\": %ld, \"received\": %ld, \"wrong\": %ld, \"late\": %ld, ", sent, received, wrong, late);
+    printf("\"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}\n", microseconds(0.5), microseconds(0.99),
+           microseconds(0.999), microseconds(1));
+    return 0;
+}

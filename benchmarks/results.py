@@ -1,0 +1,126 @@
+"""From runs to figures: medians with their spread, and ratios between two servers within the same rounds.
+
+Runs with problems count for nothing: a figure of which fewer than half of the runs are valid is none.
+"""
+
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from benchmarks.measure import Run
+
+BUSY_SHARE = 0.05
+"""From this share of both cores in other programs' hands on, a run was made on a busy machine."""
+
+Metric = Callable[[Run], float]
+
+METRICS: dict[str, Metric] = {
+    "cpu": lambda run: run.cpu,
+    "user": lambda run: run.user,
+    "system": lambda run: run.system,
+    "perSecond": lambda run: run.per_second,
+    "coreShare": lambda run: run.core_share,
+    "memory": lambda run: run.memory_mebibytes,
+    "firstAnswer": lambda run: run.first_answer_seconds,
+    "p50": lambda run: run.latencies.get("p50", 0.0),
+    "p99": lambda run: run.latencies.get("p99", 0.0),
+    "p999": lambda run: run.latencies.get("p999", 0.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A median with the least and the most that single runs found."""
+
+    median: float
+    least: float
+    most: float
+    runs: int
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Figure | None":
+        """None where there are no values."""
+        found = sorted(values)
+        return cls(statistics.median(found), found[0], found[-1], len(found)) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A measured server or kind of work: how reports call it, and what to know about it."""
+
+    name: str
+    title: str
+    version: str = ""
+    note: str = ""
+
+    @property
+    def full_title(self) -> str:
+        return f"{self.title} ({self.version})" if " " in self.version else f"{self.title} {self.version}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All runs of one start of the benchmarks. `machine` says on what and how they were made."""
+
+    machine: dict[str, Any]
+    peers: list[Described]
+    workloads: list[Described]
+    runs: list[Run] = field(default_factory=list)
+
+    def of(self, workload: str, peer: str) -> list[Run]:
+        return [run for run in self.runs if run.workload == workload and run.peer == peer]
+
+    def figure(self, workload: str, peer: str, metric: str) -> Figure | None:
+        """None: not measured, or too few runs are valid."""
+        runs = self.of(workload, peer)
+        valid = [run for run in runs if run.valid]
+        if 2 * len(valid) < len(runs):
+            return None
+        return Figure.of(METRICS[metric](run) for run in valid)
+
+    def ratio(self, workload: str, metric: str, peer: str, other: str) -> Figure | None:
+        """Of the two servers' figures in the same round; None where no round has both."""
+        if self.figure(workload, peer, metric) is None or self.figure(workload, other, metric) is None:
+            return None
+        value = METRICS[metric]
+        others = {run.round: value(run) for run in self.of(workload, other) if run.valid}
+        return Figure.of(
+            value(run) / others[run.round]
+            for run in self.of(workload, peer)
+            if run.valid and others.get(run.round, 0.0) > 0
+        )
+
+    def problems(self, workload: str, peer: str) -> list[str]:
+        """The first problem of each invalid run."""
+        return [run.problems[0] for run in self.of(workload, peer) if not run.valid]
+
+    @property
+    def busy_share(self) -> float:
+        """How many of the runs were made on a busy machine."""
+        return sum(run.foreign_share > BUSY_SHARE for run in self.runs) / max(len(self.runs), 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """For build/reports/bench.json; figures of invalid runs are left out."""
+        return {
+            "machine": self.machine,
+            "peers": [asdict(peer) for peer in self.peers],
+            "workloads": [asdict(workload) for workload in self.workloads],
+            "runs": [_run_to_json(run) for run in self.runs],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Results":
+        """What to_json wrote."""
+        return cls(
+            document["machine"],
+            [Described(**peer) for peer in document["peers"]],
+            [Described(**workload) for workload in document["workloads"]],
+            [Run(**run) for run in document["runs"]],
+        )
+
+
+def _run_to_json(run: Run) -> dict[str, Any]:
+    if run.valid:
+        return asdict(run)
+    return {"peer": run.peer, "workload": run.workload, "round": run.round, "problems": run.problems}

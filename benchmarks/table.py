@@ -1,0 +1,155 @@
+"""Reports as text: tables for the terminal and for Markdown, from the same rows."""
+
+from collections.abc import Callable, Sequence
+
+from benchmarks.goals import GOALS, Goal
+from benchmarks.results import BUSY_SHARE, Described, Figure, Results
+
+INVALID = "INVALID"
+NONE = "–"
+
+Row = list[str]
+Layout = Callable[[Sequence[Row]], str]
+"""Rows, the first one the heading, to text."""
+
+
+def plain(rows: Sequence[Row]) -> str:
+    """Columns for a terminal: the first to the left, figures to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
+    return "\n".join(lines)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A Markdown table."""
+    head, *body = rows
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body])
+
+
+def work_rows(results: Results, workload: Described) -> list[Row]:
+    """One kind of work: CPU time per answer of every server, cheapest first, and what goes with it."""
+    steady = workload.name == "steady"
+    head = ["server", "CPU µs/answer", "least to most", "user", "system", "answers/s", "core used"]
+    head += ["p50 µs", "p99 µs", "p99.9 µs"] if steady else []
+    measured = [peer for peer in results.peers if results.of(workload.name, peer.name)]
+    measured.sort(key=lambda peer: _cost(results, workload.name, peer.name))
+    return [head, *(_work_row(results, workload.name, peer, steady=steady) for peer in measured)]
+
+
+def _cost(results: Results, workload: str, peer: str) -> float:
+    figure = results.figure(workload, peer, "cpu")
+    return figure.median if figure else float("inf")
+
+
+def _work_row(results: Results, workload: str, peer: Described, *, steady: bool) -> Row:
+    def median(metric: str, form: str) -> str:
+        figure = results.figure(workload, peer.name, metric)
+        return format(figure.median, form) if figure else NONE
+
+    cpu = results.figure(workload, peer.name, "cpu")
+    if cpu is None:
+        return [peer.full_title, INVALID, *[NONE] * (8 if steady else 5)]
+    row = [peer.full_title, f"{cpu.median:.1f}", _spread(cpu, ".1f")]
+    row += [median("user", ".1f"), median("system", ".1f"), median("perSecond", ",.0f"), median("coreShare", ".0%")]
+    return row + ([median(name, ",.0f") for name in ("p50", "p99", "p999")] if steady else [])
+
+
+def memory_rows(results: Results) -> list[Row]:
+    """Memory of every server, and how long its start takes."""
+    rows = [["server", "MiB, 10,000 names", "MiB, 100,000 names", "start to first answer, ms"]]
+    for peer in results.peers:
+        usual = results.figure("cached", peer.name, "memory")
+        many = results.figure("memory", peer.name, "memory")
+        first = results.figure("cached", peer.name, "firstAnswer")
+        if usual or many:
+            cells = [f"{figure.median:.1f}" if figure else NONE for figure in (usual, many)]
+            rows.append([peer.full_title, *cells, f"{first.median * 1000:.0f}" if first else NONE])
+    return rows
+
+
+def goal_rows(results: Results) -> list[Row]:
+    """Every goal with what was found."""
+    rows = [["our figure / another's", "goal", "median", "least to most", "reached"]]
+    for goal in GOALS:
+        if not results.of(goal.workload, "ours") or not results.of(goal.workload, goal.against):
+            continue
+        ratio = goal.ratio(results)
+        found = [f"{ratio.median:.2f}", _spread(ratio, ".2f"), verdict(goal, ratio)] if ratio else [INVALID, NONE, NONE]
+        rows.append([_described(results, goal), f"<= {goal.limit:.2f}", *found])
+    return rows
+
+
+def verdict(goal: Goal, ratio: Figure) -> str:
+    """Whether a goal is reached."""
+    return "yes" if ratio.median <= goal.limit else "NO"
+
+
+def curve_rows(results: Results) -> list[Row]:
+    """What does not belong to the comparison: how cost depends on numbers of names and zones."""
+    rows = [["server and work", "CPU µs/answer", "least to most"]]
+    for workload in results.workloads:
+        if workload.note != "curve":
+            continue
+        for peer in results.peers:
+            if results.of(workload.name, peer.name):
+                cpu = results.figure(workload.name, peer.name, "cpu")
+                cells = [f"{cpu.median:.1f}", _spread(cpu, ".1f")] if cpu else [INVALID, NONE]
+                rows.append([f"{peer.title}: {workload.title}", *cells])
+    return rows
+
+
+def problem_lines(results: Results) -> list[str]:
+    """What was wrong with invalid runs, one line for each server and kind of work."""
+    lines = []
+    for workload in results.workloads:
+        for peer in results.peers:
+            if problems := results.problems(workload.name, peer.name):
+                count = len(results.of(workload.name, peer.name))
+                lines.append(f"{workload.title}, {peer.title}: {len(problems)} of {count} runs invalid: {problems[0]}")
+    return lines
+
+
+def machine_line(results: Results) -> str:
+    """Where and when, and whether the machine was busy with other things."""
+    machine = results.machine
+    state = "quiet"
+    if results.busy_share > 0.1:
+        state = f"BUSY: in {results.busy_share:.0%} of the runs others used more than {BUSY_SHARE:.0%} of the cores"
+    return (
+        f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}, "
+        f"Python {machine['python']}, {machine['minutes']:.0f} minutes; machine {state}"
+    )
+
+
+def whole(results: Results, layout: Layout, heading: Callable[[str], str]) -> str:
+    """The complete report."""
+    parts = [machine_line(results)]
+    for workload in results.workloads:
+        if workload.note == "" and results.runs:
+            parts += [heading(workload.title), layout(work_rows(results, workload))]
+    for title, rows in (
+        ("memory and start", memory_rows(results)),
+        ("how cost grows", curve_rows(results)),
+        ("goals", goal_rows(results)),
+    ):
+        if len(rows) > 1:
+            parts += [heading(title), layout(rows)]
+    if problems := problem_lines(results):
+        parts += [heading("invalid runs"), "\n".join(f"* {line}" for line in problems)]
+    notes = [f"* {peer.full_title}: {peer.note}." for peer in results.peers if peer.note]
+    return "\n\n".join(parts + ([heading("notes"), "\n".join(notes)] if notes else [])) + "\n"
+
+
+def _described(results: Results, goal: Goal) -> str:
+    work = next(workload.title for workload in results.workloads if workload.name == goal.workload)
+    other = next(peer.title for peer in results.peers if peer.name == goal.against)
+    words = {"cpu": "CPU per answer", "p99": "p99", "memory": "memory (PSS)"}
+    return f"{work}: {words[goal.metric]} / {other}'s"
+
+
+def _spread(figure: Figure, form: str) -> str:
+    return f"{figure.least:{form}} to {figure.most:{form}}"

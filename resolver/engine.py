@@ -16,7 +16,7 @@ from resolver.cache.store import Entry, Store
 from resolver.config import Cache
 from resolver.message import codes
 from resolver.message.answer import Answer, Kind
-from resolver.message.query import HEADER_BYTES, BadPacket, Query, read_query
+from resolver.message.query import HEADER_BYTES, BadPacket, Query, read_query, salvage
 from resolver.message.reply import (
     STALE_TTL,
     Ede,
@@ -118,7 +118,7 @@ class Engine:
         try:
             query = read_query(packet)
         except BadPacket as rejection:
-            return self._reject_packet(packet, rejection, via)
+            return self._reject_packet(packet, rejection, client, via)
         if query.qclass != codes.CLASS_IN:
             return self._reject(query, codes.REFUSED, _NOT_IN, client, via)
         if query.qtype in _REJECTED_TYPES:
@@ -153,7 +153,7 @@ class Engine:
         try:
             query = read_query(packet)
         except BadPacket as rejection:
-            return self._reject_packet(packet, rejection, via)
+            return self._reject_packet(packet, rejection, client, via)
         return self._reject(query, codes.REFUSED, Ede(codes.EDE_PROHIBITED), client, via)
 
     def ask(self, pending: Pending, respond: Callable[[bytes], None]) -> None:
@@ -275,12 +275,14 @@ class Engine:
             self.observer(query, reply, client, via, Source.REJECTED, 0.0)
         return Reply(reply)
 
-    def _reject_packet(self, packet: bytes, rejection: BadPacket, via: Via) -> Reply | Drop:
+    def _reject_packet(self, packet: bytes, rejection: BadPacket, client: str, via: Via) -> Reply | Drop:
         reply = write_rejection(packet, rejection)
         if reply is None or rejection.rcode is None:
             self.tallies.dropped[Drop.NOT_A_QUERY] += 1
             return Drop.NOT_A_QUERY
         self.tallies.cell("", via, 0, rejection.rcode, Source.REJECTED, "failure")[0] += 1
+        if self.observer is not None:
+            self.observer(salvage(packet), reply, client, via, Source.REJECTED, 0.0)
         return Reply(reply)
 
 

@@ -61,4 +61,4 @@ class Drop(Enum):
 
 Outcome = Reply | Pending | Drop
 Observer = Callable[[Query, bytes, str, Via, Source, float], None]
-"""(query, reply, client, via, source, seconds it took): the query log."""
+"""(query, reply, client, via, source, seconds it took): the query log. Of a malformed query see `query.salvage`."""

@@ -19,6 +19,7 @@ _OPT_FIXED = Struct("!HHBBHH")  # type, UDP size, extended rcode, version, flags
 _OPTION = Struct("!HH")
 _RR_FIXED_BYTES = 10
 _DO = 0x8000
+_BARE_HEADER = HEADER.pack(0, codes.RD, 1, 0, 0, 0)
 
 
 class BadPacket(Exception):
@@ -96,6 +97,25 @@ def read_query(packet: bytes) -> Query:
     # Length octets are below 64, so lower() cannot touch them.
     key = packet[HEADER_BYTES:name_end].lower() + packet[name_end:end] + _BITS[bits]
     return Query(packet[:2], flags, packet[HEADER_BYTES:end], key, qtype, qclass, edns)
+
+
+def salvage(packet: bytes) -> Query:
+    """What can be read of a packet that `read_query` refuses: ID, flags, and the question, or an empty one.
+
+    The packet has a header at least. Raises nothing.
+    """
+    question = b""
+    if packet[4:6] != b"\0\0":
+        offset = HEADER_BYTES
+        while offset < len(packet) and 0 < packet[offset] <= _MAX_LABEL_BYTES:
+            offset += packet[offset] + 1
+        try:
+            question = read_query(_BARE_HEADER + packet[HEADER_BYTES : offset + 5]).question
+        except BadPacket:
+            question = b""
+    qtype, qclass = _TYPE_CLASS.unpack(question[-4:]) if question else (0, 0)
+    key = question[:-4].lower() + question[-4:] + b"\0"
+    return Query(packet[:2], packet[2] << 8 | packet[3], question, key, qtype, qclass, None)
 
 
 _BITS = (b"\0", b"\1", b"\2", b"\3")

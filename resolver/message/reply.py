@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 from resolver.message import codes
 from resolver.message.answer import Answer, Kind, Rotation
-from resolver.message.query import HEADER, HEADER_BYTES, BadPacket, Query, read_query
+from resolver.message.query import HEADER, HEADER_BYTES, BadPacket, Query, salvage
 
 _TTL = Struct("!I")
 _OPT = Struct("!BHHBBHH")  # root, type, UDP size, extended rcode, version, flags, RDLENGTH
 _OPTION = Struct("!HH")
-_BARE_HEADER = HEADER.pack(0, codes.RD, 1, 0, 0, 0)
 STALE_TTL = 30  # RFC 8767 section 4
 MAX_ROTATIONS = 8
 _EDE_TEXT_BYTES = 200  # leaves room for everything else in 512 bytes
@@ -89,7 +88,7 @@ def write_rejection(packet: bytes, rejection: BadPacket) -> bytes | None:
     if rcode is None:
         return None
     flags = (packet[2] << 8 | packet[3]) & codes.OPCODE | _flags(packet[2] << 8 | packet[3], rcode)
-    question = _question_of(packet)
+    question = salvage(packet).question
     opt = _OPT.pack(0, codes.OPT, codes.EDNS_UDP_BYTES, rcode >> 4, 0, 0, 0) if rcode > codes.RCODE else b""
     header = HEADER.pack(0, flags, 1 if question else 0, 0, 0, 1 if opt else 0)
     return b"".join((packet[:2], header[2:], question, opt))
@@ -156,16 +155,3 @@ def dated_records(reply: bytes, query: Query, answer: Answer) -> int | None:
             return None
     _, _, _, answers, authorities, additionals = HEADER.unpack_from(reply)
     return int(answers + authorities + additionals) - (query.edns is not None)
-
-
-def _question_of(packet: bytes) -> bytes:
-    """The question of a packet whose other parts are wrong, or nothing."""
-    if packet[4:6] == b"\0\0":
-        return b""
-    offset = HEADER_BYTES
-    while offset < len(packet) and 0 < packet[offset] < 64:
-        offset += packet[offset] + 1
-    try:
-        return read_query(_BARE_HEADER + packet[HEADER_BYTES : offset + 5]).question
-    except BadPacket:
-        return b""

@@ -18,7 +18,7 @@ from typing import Final
 
 from resolver.config import Log, LogFormat
 from resolver.message import codes, names
-from resolver.message.query import Query
+from resolver.message.query import HEADER_BYTES, Query
 from resolver.outcome import Source, Via
 
 Value = str | int | float | bool | None
@@ -45,10 +45,14 @@ def _query_fields(
     query: Query, reply: bytes, client: str, via: Via, source: Source, seconds: float
 ) -> dict[str, Value]:
     rcode = reply[3] & codes.RCODE
+    opt = HEADER_BYTES + len(query.question)
+    if source is Source.REJECTED and len(reply) > opt:
+        rcode |= reply[opt + 5] << 4  # BADVERS, whose upper bits are in the OPT record (RFC 6891 section 6.1.3)
+    asked = query.question != b""  # of a malformed query there may be nothing to tell
     return {
         "client": client,
-        "name": names.to_text(query.question[:-4]),
-        "type": codes.TYPE_NAMES.get(query.qtype, f"TYPE{query.qtype}"),
+        "name": names.to_text(query.question[:-4]) if asked else "",
+        "type": codes.TYPE_NAMES.get(query.qtype, f"TYPE{query.qtype}") if asked else "",
         "proto": "tcp" if via.tcp else "udp",
         "rcode": codes.RCODE_NAMES.get(rcode, str(rcode)),
         "source": source.value,

@@ -109,7 +109,8 @@ def test_while_queries_are_observed_each_is_seen() -> None:
     for _ in range(3):
         assert not world.ask(WEB).from_ready
     world.ask(query_packet(qtype="AXFR"))
-    assert seen == [(Source.HIT, "10.1.0.7")] * 3 + [(Source.REJECTED, "10.1.0.7")]
+    world.ask(query_packet() + b"more than a query")
+    assert seen == [(Source.HIT, "10.1.0.7")] * 3 + [(Source.REJECTED, "10.1.0.7")] * 2
     world.engine.observe(None)
     world.ask(WEB)
     assert world.ask(WEB).from_ready

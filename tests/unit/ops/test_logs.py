@@ -9,8 +9,8 @@ import pytest
 
 from resolver.cache.packets import Budget
 from resolver.config import Log, LogFormat, LogLevel
-from resolver.message.query import HEADER, read_query
-from resolver.message.reply import write_failure
+from resolver.message.query import HEADER, BadPacket, read_query, salvage
+from resolver.message.reply import write_failure, write_rejection
 from resolver.ops.logs import Logs, event, observe_query
 from resolver.outcome import Source, Via
 
@@ -94,6 +94,29 @@ def test_the_query_log_has_a_line_for_each_query_at_any_level(tmp_path: Path) ->
         "event": "query", "client": "10.0.0.7", "name": "Www.shop.", "type": "AAAA", "proto": "tcp",
         "rcode": "NXDOMAIN", "source": "forward", "bytes": len(QUERY), "ms": 1.235, "do": False,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("packet", "name", "qtype", "rcode"),
+    [
+        (QUERY + b"more", "Www.shop.", "AAAA", "FORMERR"),
+        (QUERY[:-6], "", "", "FORMERR"),
+        (QUERY[:4] + b"\0\0" + QUERY[6:], "", "", "FORMERR"),
+        (QUERY[:11] + b"\1" + QUERY[12:] + b"\0\0\x29\4\xd0\0\1\0\0\0\0", "Www.shop.", "AAAA", "BADVERS"),
+    ],
+)
+def test_the_query_log_tells_of_a_malformed_query_what_can_be_read(
+    tmp_path: Path, packet: bytes, name: str, qtype: str, rcode: str
+) -> None:
+    written = Written(tmp_path / "log", Log())
+    with pytest.raises(BadPacket) as rejection:
+        read_query(packet)
+    reply = write_rejection(packet, rejection.value)
+    assert reply is not None
+    via = Via(tcp=False, family=4, ready=Budget(0).table())
+    observe_query(salvage(packet), reply, "10.0.0.7", via, Source.REJECTED, 0.0)
+    (line,) = written.objects()
+    assert (line["name"], line["type"], line["rcode"]) == (name, qtype, rcode)
 
 
 def test_a_reader_that_stops_reading_costs_lines_and_nothing_else() -> None:

@@ -106,7 +106,7 @@ class Resolver:
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work of its own; it is kept until it is done, and `close` waits for it."""
-        task = self._loop.create_task(work)
+        task = self._loop.create_task(work, name="begin or cease to listen")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -62,14 +62,10 @@ OPTION_EDE: Final = 15
 # Extended DNS errors (RFC 8914 section 4).
 EDE_OTHER: Final = 0
 EDE_STALE_ANSWER: Final = 3
-EDE_CACHED_ERROR: Final = 13
-EDE_NOT_READY: Final = 14
 EDE_PROHIBITED: Final = 18
-EDE_STALE_NXDOMAIN: Final = 19
 EDE_NOT_SUPPORTED: Final = 21
 EDE_NO_REACHABLE_AUTHORITY: Final = 22
 EDE_NETWORK_ERROR: Final = 23
-EDE_INVALID_DATA: Final = 24
 
 # The UDP size that passes every path without fragments (DNS flag day 2020) and the one without EDNS (RFC 1035).
 EDNS_UDP_BYTES: Final = 1232

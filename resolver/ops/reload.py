@@ -19,8 +19,9 @@ RETRY_SECONDS = 1.0
 
 
 class Reload:
-    """Watches resolver.yaml. `apply(new)` makes a valid configuration the running one; an OSError from it (an address
-    that cannot be bound) leaves the old one in force for now.
+    """Watches resolver.yaml. `apply(new)` makes a valid configuration the running one, or raises and changes nothing:
+    the old one stays in force, after an OSError (an address that cannot be bound) for now, after anything else until
+    the file changes again.
     """
 
     def __init__(self, path: str, text: str, config: Config, apply: Callable[[Config], None]) -> None:

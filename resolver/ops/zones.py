@@ -88,6 +88,8 @@ class Zones:
             text = None
             event(_log, logging.WARNING, "resolv.conf unreadable", file=path, reason=error.strerror or str(error))
         self._nameservers[path] = parse_resolv_conf(text or "")
+        if text is not None and not self._nameservers[path]:
+            event(_log, logging.WARNING, "resolv.conf names no servers", file=path)
         watch = FileWatch(
             path,
             lambda changed: self._resolv_conf_changed(path, changed),

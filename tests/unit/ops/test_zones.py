@@ -105,6 +105,19 @@ def test_a_file_that_names_nobody_any_more_leaves_the_servers_in_use(
     assert [record.levelname for record in caplog.records if "resolv.conf" in record.getMessage()] == ["WARNING"]
 
 
+@pytest.mark.parametrize(("text", "said"), [("search shop\n", "names no servers"), (None, "unreadable")])
+def test_a_file_that_names_nobody_at_the_start_is_said_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str | None, said: str
+) -> None:
+    async def claim(place: Place) -> None:
+        place.rewrite(text)
+        assert servers(place.zones.routes(config(place.path))) == []
+
+    in_place(tmp_path, claim)
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning == f"resolv.conf {said}"
+
+
 def test_a_file_that_comes_later_is_found(tmp_path: Path) -> None:
     async def claim(place: Place) -> None:
         assert servers(place.zones.routes(config(place.path))) == []

@@ -85,8 +85,8 @@ class Engine:
         self._allowed_clients = allowed
         self.restricted = bool(allowed)
         self._allowed: LRUCache[str, bool] = LRUCache(_MAX_CLIENTS_REMEMBERED)
-        self.store.resize(int(cache.size_bytes * (1 - _READY_SHARE)))
         self.ready.max_bytes = int(cache.size_bytes * _READY_SHARE)
+        self.store.resize(cache.size_bytes - self.ready.max_bytes)
         self.ready.clear()
         self.failures.clear()
 

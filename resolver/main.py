@@ -81,10 +81,18 @@ class Service:
         await self._admin.close()
 
     def _apply(self, config: Config) -> None:
-        self.resolver.apply(config)
+        """Take over a configuration; raises OSError, and then nothing has changed."""
+        admin = self._admin.bind(config.admin)
+        try:
+            self.resolver.apply(config)
+        except BaseException:
+            if admin is not None:
+                admin.close()
+            raise
         self.logs.reconfigure(config.log)
         self._log_queries(config)
-        self._admin.move(config.admin)
+        if admin is not None:
+            self._admin.move(config.admin, admin)
 
     def _log_queries(self, config: Config) -> None:
         self.resolver.engine.observe(observe_query if config.log.queries else None)

@@ -1,14 +1,16 @@
 """The admin server at the address that the configuration names, moved when that changes.
 
-A move opens the new place before it closes the old one. Where both want the same port (0.0.0.0 instead of 127.0.0.1)
-the old one has to go first, and comes back if the new one cannot be had. Moves happen one after the other, each to
-where the latest configuration points.
+A move has two halves. `bind` opens the new place or raises, so that a configuration whose place cannot be had is
+refused as a whole; `move` then serves there and lets go of the old place. The two may overlap (0.0.0.0 instead of
+127.0.0.1 on the same port): for the moment of binding our own sockets allow the port to be shared.
 """
 
 import asyncio
 import errno
 import logging
 import os
+import socket
+from ipaddress import ip_address
 
 from resolver.config.values import Admin
 from resolver.ops.http import AdminServer
@@ -19,27 +21,48 @@ _log = logging.getLogger(__name__)
 
 
 class AdminPlace:
-    """`start`, then `move` as often as the configuration changes, then `close`."""
+    """`start`, then `bind` and `move` as often as the configuration changes, then `close`."""
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
-        self._wanted = self._settings = Admin()
+        self._settings: Admin | None = None
+        self._bound: list[socket.socket] = []
         self._server: AdminServer | None = None
         self._moves: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
     async def start(self, settings: Admin) -> None:
         """Serve; raises OSError with a sentence that names address and port."""
-        self._wanted = self._settings = settings
+        sock = self.bind(settings)
+        if sock is not None:
+            self._keep(settings, sock)
+            await self._serve_on(sock)
+
+    def bind(self, settings: Admin) -> socket.socket | None:
+        """A listening socket for `move` (or to be closed); None: that is where we are. Raises OSError as `start` does.
+
+        Nothing changes yet.
+        """
+        if settings == self._settings:
+            return None
+        self._bound = [sock for sock in self._bound if sock.fileno() != -1]
+        own = [sock for sock in self._bound if sock.getsockname()[1] == settings.port]
+        family = socket.AF_INET6 if ip_address(settings.address).version == 6 else socket.AF_INET
+        _share(own, allowed=True)
         try:
-            self._server = await self._open(settings)
+            sock = socket.create_server((settings.address, settings.port), family=family, reuse_port=bool(own))
         except OSError as error:
             raise OSError(error.errno, f"admin endpoints at {_place(settings)}: {_reason(error)}") from None
+        finally:
+            _share(own, allowed=False)
+        _share([sock], allowed=False)
+        sock.setblocking(False)
+        return sock
 
-    def move(self, settings: Admin) -> None:
-        """Serve there from now on, or stay and say why in the log."""
-        self._wanted = settings
-        task = asyncio.get_running_loop().create_task(self._follow(), name="move the admin endpoints")
+    def move(self, settings: Admin, sock: socket.socket) -> None:
+        """Serve on what `bind` gave for these settings from now on, and no longer at the place before."""
+        self._keep(settings, sock)
+        task = asyncio.get_running_loop().create_task(self._moved(settings, sock), name="move the admin endpoints")
         self._moves.add(task)
         task.add_done_callback(self._moves.discard)
 
@@ -49,44 +72,27 @@ class AdminPlace:
         if self._server is not None:
             await self._server.close()
 
-    async def _follow(self) -> None:
+    def _keep(self, settings: Admin, sock: socket.socket) -> None:
+        self._settings = settings
+        self._bound.append(sock)
+
+    async def _moved(self, settings: Admin, sock: socket.socket) -> None:
         async with self._turn:
-            wanted = self._wanted
-            if wanted == self._settings:
-                return
-            try:
-                await self._move_to(wanted)
-            except OSError as error:
-                event(
-                    _log, logging.ERROR, "admin endpoints stay where they were", wanted=_place(wanted),
-                    reason=_reason(error),
-                )  # fmt: skip
-                return
-            self._settings = wanted
-            event(_log, logging.INFO, "admin endpoints moved", address=_place(wanted))
+            await self._serve_on(sock)
+        event(_log, logging.INFO, "admin endpoints moved", address=_place(settings))
 
-    async def _move_to(self, wanted: Admin) -> None:
-        old = self._server
-        try:
-            self._server = await self._open(wanted)
-        except OSError as error:
-            if old is None or error.errno != errno.EADDRINUSE or wanted.port != self._settings.port:
-                raise
-            await old.close()
-            try:
-                self._server = await self._open(wanted)
-            except OSError:
-                self._server = None
-                self._server = await self._open(self._settings)
-                raise
-        else:
-            if old is not None:
-                await old.close()
-
-    async def _open(self, settings: Admin) -> AdminServer:
+    async def _serve_on(self, sock: socket.socket) -> None:
         server = AdminServer(self._routes)
-        await server.start(settings.address, settings.port)
-        return server
+        await server.start_on(sock)
+        old, self._server = self._server, server
+        if old is not None:
+            await old.close()
+
+
+def _share(socks: list[socket.socket], *, allowed: bool) -> None:
+    """Whether others of this user may be bound to what these sockets are bound to; the kernel asks while it binds."""
+    for sock in socks:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, allowed)
 
 
 def _place(settings: Admin) -> str:
@@ -95,7 +101,7 @@ def _place(settings: Admin) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """What the system says, without the loop's sentence around it."""
+    """What the system says, without the library's sentence around it."""
     if error.errno is not None and error.errno in errno.errorcode:
         return f"{os.strerror(error.errno)} ({errno.errorcode[error.errno]})"
     return error.strerror or str(error)

@@ -1,7 +1,6 @@
 """The admin endpoints follow their address, and are never lost on the way."""
 
 import asyncio
-import json
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -60,8 +59,14 @@ def placed(new_loop: NewLoop, claim: Callable[[AdminPlace, int], Awaitable[None]
         runner.run(run())
 
 
+def move(place: AdminPlace, settings: Admin) -> None:
+    sock = place.bind(settings)
+    if sock is not None:
+        place.move(settings, sock)
+
+
 async def moved(place: AdminPlace, settings: Admin) -> None:
-    place.move(settings)
+    move(place, settings)
     await asyncio.gather(*place._moves)
 
 
@@ -87,32 +92,51 @@ def test_an_address_that_covers_the_old_one_is_taken_over_on_the_same_port(new_l
 
 
 @LOOPS
-def test_a_place_that_cannot_be_had_leaves_the_endpoints_where_they_were(
-    new_loop: NewLoop, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_place_that_cannot_be_had_is_refused_by_name_and_the_endpoints_stay(new_loop: NewLoop) -> None:
     async def claim(place: AdminPlace, port: int) -> None:
         with taken() as other:
-            await moved(place, Admin("127.0.0.1", other.getsockname()[1]))
-            assert await serves("127.0.0.1", port)
+            theirs = other.getsockname()[1]
+            with pytest.raises(OSError, match=rf"admin endpoints at 127.0.0.1:{theirs}: Address already in use"):
+                place.bind(Admin("127.0.0.1", theirs))
         with socket.socket() as beside:
             beside.bind(("127.0.0.9", port))
             beside.listen()
-            await moved(place, Admin("0.0.0.0", port))
-            assert await serves("127.0.0.1", port)
+            with pytest.raises(OSError, match="Address already in use"):
+                place.bind(Admin("0.0.0.0", port))
+        assert await serves("127.0.0.1", port)
 
     placed(new_loop, claim)
-    refused = [record.fields for record in caplog.records if "stay where they were" in record.getMessage()]  # type: ignore[attr-defined]
-    assert [fields["reason"] for fields in refused] == ["Address already in use (EADDRINUSE)"] * 2, json.dumps(refused)
+
+
+@LOOPS
+def test_a_place_that_is_bound_and_not_moved_to_changes_nothing(new_loop: NewLoop) -> None:
+    async def claim(place: AdminPlace, port: int) -> None:
+        for settings in (Admin("127.0.0.1", free_port()), Admin("0.0.0.0", port)):
+            sock = place.bind(settings)
+            assert sock is not None
+            sock.close()
+            assert await serves("127.0.0.1", port)
+        assert place.bind(Admin("127.0.0.1", port)) is None
+
+    placed(new_loop, claim)
+
+
+@LOOPS
+def test_a_place_that_was_moved_to_is_still_taken_for_others(new_loop: NewLoop) -> None:
+    async def claim(place: AdminPlace, port: int) -> None:
+        await moved(place, Admin("0.0.0.0", port))
+        with pytest.raises(OSError, match="Address already in use"):
+            socket.create_server(("127.0.0.1", port))
+
+    placed(new_loop, claim)
 
 
 @LOOPS
 def test_of_several_moves_at_once_the_last_one_counts(new_loop: NewLoop) -> None:
     async def claim(place: AdminPlace, port: int) -> None:
         others = free_port(), free_port()
-        for other in others:
-            place.move(Admin("127.0.0.1", other))
-        place.move(Admin("127.0.0.1", port))
-        place.move(Admin("127.0.0.1", others[1]))
+        for other in (*others, port, others[1]):
+            move(place, Admin("127.0.0.1", other))
         await asyncio.gather(*place._moves)
         assert [await serves("127.0.0.1", each) for each in (port, *others)] == [False, False, True]
 

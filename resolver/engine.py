@@ -44,6 +44,7 @@ _MAX_CLIENTS_REMEMBERED = 4096
 _TOO_MANY = Ede(codes.EDE_OTHER, "too many lookups in flight")
 _NO_ZONE = Ede(codes.EDE_OTHER, "no zone is configured for this name")
 _NOT_IN = Ede(codes.EDE_NOT_SUPPORTED, "only class IN is served")
+_STOPPING = Ede(codes.EDE_NOT_READY, "shutting down")
 _STALE = Ede(codes.EDE_STALE_ANSWER)
 # Types that are no data: of the packet itself (RFC 6891), of transactions (RFC 8945, 2930), transfers and obsolete.
 _REJECTED_TYPES = {
@@ -155,6 +156,10 @@ class Engine:
         except BadPacket as rejection:
             return self._reject_packet(packet, rejection, client, via)
         return self._reject(query, codes.REFUSED, Ede(codes.EDE_PROHIBITED), client, via)
+
+    def turn_away(self, pending: Pending) -> bytes:
+        """The reply to a pending question when there is no time left for a lookup: a stale answer, or SERVFAIL."""
+        return self._write_failed(pending, _STOPPING)
 
     def ask(self, pending: Pending, respond: Callable[[bytes], None]) -> None:
         """Have a pending question looked up; `respond` is called once with the reply, now or later."""

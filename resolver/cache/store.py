@@ -44,7 +44,6 @@ class Entry:
         self.label = label
         self.server = server
         self.asks = 0
-        self.bytes = entry_bytes(self.key, answer)
 
     def age(self, now: float) -> int:
         """Whole seconds since it was stored; a TTL counts down by this."""
@@ -110,7 +109,8 @@ class Store:
         if ttl <= 0:
             self.remove(key)
             return None
-        if entry_bytes(key, answer) > self.max_bytes // 4:
+        size = entry_bytes(key, answer)
+        if size > self.max_bytes // 4:
             self.remove(key)
             return None
         entry = self._entries.get(key)
@@ -119,7 +119,8 @@ class Store:
             self._enqueue(entry)
         before = entry.bytes
         entry.renew(answer, ttl, zone, label, server, now)
-        self._account(entry, entry.bytes - before)
+        entry.bytes = size
+        self._account(entry, size - before)
         self._evict()
         return entry
 

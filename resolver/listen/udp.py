@@ -41,6 +41,7 @@ class UdpListener:
         self._engine = engine
         self._ready = via.ready
         self._due: set[_Due] = set()
+        self._closing = False
         self._settled: asyncio.Event | None = None
 
     @property
@@ -55,7 +56,8 @@ class UdpListener:
     async def close(self, seconds: float) -> None:
         """Answer what the kernel has queued by now, wait for replies that are being looked up, close the socket.
 
-        Whatever is not answered within `seconds` is given up. Idempotent.
+        While it waits, new queries are answered as far as they can be at once. Whatever is not answered within
+        `seconds` is given up. Idempotent.
         """
         if self.sock.fileno() < 0:
             return
@@ -65,13 +67,17 @@ class UdpListener:
             if monotonic() >= deadline:
                 break
             await asyncio.sleep(0)  # lets lookups finish meanwhile
+        self._closing = True
         if self._due:
+            self._loop.add_reader(self.sock, self.read_batch)
             self._settled = asyncio.Event()
             try:
                 async with asyncio.timeout(deadline - monotonic()):
                     await self._settled.wait()
             except TimeoutError:
                 self._due.clear()
+            self._loop.remove_reader(self.sock)
+            self.read_batch()
         self._close_socket()
 
     def read_batch(self) -> int:
@@ -121,6 +127,9 @@ class UdpListener:
             self._wait_for(outcome, peer, now)
 
     def _wait_for(self, pending: Pending, peer: Peer, now: float) -> None:
+        if self._closing:
+            self._send(self._engine.turn_away(pending), peer)
+            return
         due = _Due(self, peer)
         self._due.add(due)
         self.guard.ask(pending, due, now)

@@ -62,6 +62,7 @@ OPTION_EDE: Final = 15
 # Extended DNS errors (RFC 8914 section 4).
 EDE_OTHER: Final = 0
 EDE_STALE_ANSWER: Final = 3
+EDE_NOT_READY: Final = 14
 EDE_PROHIBITED: Final = 18
 EDE_NOT_SUPPORTED: Final = 21
 EDE_NO_REACHABLE_AUTHORITY: Final = 22

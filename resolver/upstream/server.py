@@ -14,10 +14,11 @@ OpenChannel = Callable[[Upstream, Transport], Channel]
 class Server:
     """What a zone asks. Zones that name the same upstream and transport share one Server and its connections."""
 
-    __slots__ = ("_fallback", "_open", "channel", "durations", "health", "probing", "transport", "upstream")
+    __slots__ = ("_fallback", "_open", "_text", "channel", "durations", "health", "probing", "transport", "upstream")
 
     def __init__(self, upstream: Upstream, transport: Transport, open_channel: OpenChannel) -> None:
         self.upstream = upstream
+        self._text = str(upstream)
         self.transport = transport
         self.health = Health(random)
         self.durations: dict[int, Histogram] = {}
@@ -28,7 +29,7 @@ class Server:
         self._fallback: Channel | None = None
 
     def __str__(self) -> str:
-        return str(self.upstream)
+        return self._text
 
     @property
     def tcp_channel(self) -> Channel:

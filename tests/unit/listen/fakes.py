@@ -21,8 +21,10 @@ from resolver.listen.connection import TcpLimits
 from resolver.listen.sockets import open_tcp, open_udp
 from resolver.listen.tcp import TcpListener
 from resolver.listen.udp import UdpListener, listen_udp
+from resolver.message import codes
 from resolver.message.framing import frame
 from resolver.message.query import read_query
+from resolver.message.reply import write_failure
 from resolver.outcome import Drop, Outcome, Pending, Reply, Via
 
 BIG = 60_000
@@ -72,6 +74,9 @@ class FakeEngine:
             raise ZeroDivisionError("as asked")
         self.pending[int.from_bytes(packet[:2], "big")] = lambda: respond(reply_to(packet))
         self.arrived.set()
+
+    def turn_away(self, pending: Pending) -> bytes:
+        return write_failure(pending.query, codes.SERVFAIL)
 
     def renew(self, ready: Ready, now: float) -> bool:
         return False

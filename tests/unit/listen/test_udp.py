@@ -8,6 +8,7 @@ import pytest
 
 from resolver.listen import mmsg
 from resolver.listen.udp import BATCH
+from resolver.message import codes
 from tests.unit.listen.fakes import FakeEngine, Run, UdpClient, need_ipv6, query, reply_to, settled, udp, way_in
 
 
@@ -150,6 +151,25 @@ def test_close_answers_what_the_kernel_has_queued_and_waits_for_what_is_looked_u
                 engine.respond(999)
                 await closing
                 assert len([await client.receive() for _ in range(2 * BATCH + 1)]) == 2 * BATCH + 1
+
+    run(test)
+
+
+def test_while_it_closes_known_names_are_answered_and_unknown_ones_turned_away(run: Run) -> None:
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as early, UdpClient(listener) as late:
+                early.send(query("later", 1))
+                await engine.until_pending(1)
+                closing = asyncio.create_task(listener.close(20))
+                await settled()
+                assert await late.ask(query("now", 2)) == reply_to(query("now", 2))
+                assert (await late.ask(query("later", 3)))[3] & 0xF == codes.SERVFAIL
+                assert not closing.done()
+                engine.respond(1)
+                await closing
+                assert (await early.receive())[:2] == b"\0\1"
 
     run(test)
 

@@ -11,7 +11,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Coroutine
 from typing import Any
 
-from resolver.config import Config, Transport, Upstream
+from resolver.config import Config, Transport, Upstream, overlap
 from resolver.engine import Engine
 from resolver.listen.census import Census, Listener
 from resolver.listen.sockets import ListenError, open_tcp, open_udp
@@ -64,7 +64,9 @@ class Resolver:
         What it drops (addresses, servers) is let go once everything that was asked there is answered.
         """
         wanted = _places(config)
-        opened = _open_all([place for place in wanted if place not in self.listeners])
+        added = [place for place in wanted if place not in self.listeners]
+        _refuse_overlap(added, list(self.listeners))
+        opened = _open_all(added)
         dropped = [self.listeners.pop(place) for place in list(self.listeners) if place not in wanted]
         self.config = config
         self._new_routes(self.zones.routes(config))
@@ -113,6 +115,17 @@ class Resolver:
 
 def _places(config: Config) -> list[Place]:
     return [(address, config.listen.port) for address in config.listen.addresses]
+
+
+def _refuse_overlap(added: list[Place], own: list[Place]) -> None:
+    """Raise ListenError where the kernel would say that the port is in use, because it is in use by us.
+
+    The old place would have to go first, and what clients send meanwhile would be lost.
+    """
+    for address, port in added:
+        for other, other_port in own:
+            if port == other_port and overlap(address, other):
+                raise ListenError(f"cannot change between {other} and {address} on port {port} while running: restart")
 
 
 def _open_all(places: list[Place]) -> dict[Place, tuple[socket.socket, socket.socket]]:

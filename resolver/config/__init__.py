@@ -19,6 +19,7 @@ from resolver.config.values import (
     Transport,
     Upstream,
     Zone,
+    overlap,
 )
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Upstream",
     "Zone",
     "load",
+    "overlap",
     "parse_resolv_conf",
     "restart_needed",
 ]

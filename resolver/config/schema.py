@@ -25,6 +25,7 @@ from resolver.config.values import (
     Transport,
     Upstream,
     Zone,
+    overlap,
 )
 
 
@@ -48,6 +49,13 @@ def _review_zone(zone: Zone) -> Iterator[Problem]:
             )
         if upstream in zone.upstreams[:index]:
             yield Problem(f"upstreams[{index}]", "is listed twice")
+
+
+def _review_listen(listen: Listen) -> Iterator[Problem]:
+    for index, address in enumerate(listen.addresses):
+        for other in listen.addresses[:index]:
+            if overlap(address, other):
+                yield Problem(f"addresses[{index}]", f"{address} and {other} cannot be listened on at the same time")
 
 
 def _review_config(config: Config) -> Iterator[Problem]:
@@ -96,6 +104,7 @@ LISTEN = Section(
         ),
     ),
     Listen,
+    _review_listen,
 )
 
 ZONE = Section(

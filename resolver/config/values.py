@@ -7,7 +7,7 @@ their names, sizes are bytes, TTLs are whole seconds. A module is handed its own
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 DNS_PORT = 53
 DNS_OVER_TLS_PORT = 853  # RFC 7858, section 3.1
@@ -85,6 +85,12 @@ class Listen:
     port: int = DNS_PORT
     workers: int = 1
     allowed_clients: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two different addresses cannot be listened on at one port: one of them is all of its family's."""
+    first, second = ip_address(one), ip_address(other)
+    return first.version == second.version and (first.is_unspecified or second.is_unspecified)
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,6 +318,19 @@ zones:
     assert [(zone.names, zone.max_ttl) for zone in load(text, "f").zones] == [(("a.b",), 5), (("c.d",), 5)]
 
 
+@pytest.mark.parametrize("addresses", [("127.0.0.1", "0.0.0.0"), ("0.0.0.0", "127.0.0.1"), ("::", "fe80::1%lo")])
+def test_an_address_beside_all_of_its_family_is_a_mistake(addresses: tuple[str, str]) -> None:
+    first, second = addresses
+    assert problems(f'listen: {{addresses: ["{first}", "{second}"], port: 5353}}') == [
+        f"listen.addresses[1]: {second} and {first} cannot be listened on at the same time"
+    ]
+
+
+def test_all_addresses_of_one_family_go_with_any_of_the_other() -> None:
+    for addresses in (("::", "0.0.0.0"), ("::", "127.0.0.1")):
+        assert load(f'listen: {{addresses: ["{addresses[0]}", "{addresses[1]}"]}}', "f").listen.addresses == addresses
+
+
 def test_restart_is_needed_for_what_the_process_starts_with_only() -> None:
     old = load("", "f")
     new = load("listen: {workers: 2, port: 54}\nnode: {user: nobody, notrack: true}\nlog: {level: debug}", "f")

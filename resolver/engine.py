@@ -5,17 +5,15 @@ back. `answer` is the synchronous half (every hit ends there), `ask` starts or j
 """
 
 from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Final, NamedTuple
+from typing import Final
 
-from cachetools import LRUCache
-
+from resolver.admission import Admission, Clients
 from resolver.cache.failures import Failures
 from resolver.cache.packets import Budget, Ready, Renewal
 from resolver.cache.store import Entry, Store
 from resolver.config import Cache
 from resolver.message import codes
-from resolver.message.answer import Answer, Kind
+from resolver.message.answer import Kind
 from resolver.message.query import HEADER_BYTES, BadPacket, Query, read_query, salvage
 from resolver.message.reply import (
     STALE_TTL,
@@ -34,13 +32,11 @@ from resolver.upstream.inflight import Flights
 from resolver.upstream.lookup import Lookups, Result
 from resolver.upstream.routes import Route, Routes
 from resolver.upstream.server import Server
-
-Clients = tuple[IPv4Network | IPv6Network, ...]
+from resolver.waiter import DEFECT, Landed, Waiter
 
 TCP_IDLE_SECONDS: Final = 10.0
 """How long a client's connection may be idle; told to clients that ask (RFC 7828)."""
 _READY_SHARE = 0.4  # of cache.size, for ready replies; the rest is for the answers they are made from
-_MAX_CLIENTS_REMEMBERED = 4096
 _TOO_MANY = Ede(codes.EDE_OTHER, "too many lookups in flight")
 _NO_ZONE = Ede(codes.EDE_OTHER, "no zone is configured for this name")
 _NOT_IN = Ede(codes.EDE_NOT_SUPPORTED, "only class IN is served")
@@ -53,24 +49,13 @@ _REJECTED_TYPES = {
 }  # fmt: skip
 
 
-class _Landed(NamedTuple):
-    """What a flight brought home: an answer (and its entry, where it is remembered), or the reason of a failure."""
-
-    answer: Answer | None
-    entry: Entry | None
-    ede: Ede | None
-
-
-_DEFECT = _Landed(None, None, Ede(codes.EDE_OTHER, "the answer could not be handled"))
-
-
 class Engine:
     """See the module. Settings may change while it runs (`reconfigure`)."""
 
     def __init__(self, lookups: Lookups, routes: Routes[Server], cache: Cache, allowed: Clients = ()) -> None:
         self._clock = lookups.clock
         self._lookups = lookups
-        self.flights: Flights[_Landed] = Flights(lookups, self._land, _DEFECT)
+        self.flights: Flights[Landed] = Flights(lookups, self._land, DEFECT)
         self.store = Store(0)
         self.failures = Failures()
         self.ready = Budget(0)
@@ -83,9 +68,8 @@ class Engine:
         """Take over new settings; the answers that are remembered stay, the failures were those of other servers."""
         self.routes = routes
         self._cache = cache
-        self._allowed_clients = allowed
+        self._admission = Admission(allowed)
         self.restricted = bool(allowed)
-        self._allowed: LRUCache[str, bool] = LRUCache(_MAX_CLIENTS_REMEMBERED)
         self.ready.max_bytes = int(cache.size_bytes * _READY_SHARE)
         self.store.resize(cache.size_bytes - self.ready.max_bytes)
         self.ready.clear()
@@ -107,12 +91,7 @@ class Engine:
 
     def allows(self, client: str) -> bool:
         """Whether `listen.allowedClients` admits this IP address."""
-        known = self._allowed.get(client)
-        if known is None:
-            address = ip_address(client)
-            known = any(address in network for network in self._allowed_clients if network.version == address.version)
-            self._allowed[client] = known
-        return known
+        return self._admission.allows(client)
 
     def answer(self, packet: bytes, client: str, via: Via, now: float) -> Outcome:
         """What to do about a client's packet, whatever it holds. `now` is monotonic seconds."""
@@ -163,7 +142,7 @@ class Engine:
 
     def ask(self, pending: Pending, respond: Callable[[bytes], None]) -> None:
         """Have a pending question looked up; `respond` is called once with the reply, now or later."""
-        waiter = _Waiter(self, pending, respond)
+        waiter = Waiter(self, pending, respond)
         if not self.flights.join(pending.query.key, pending.route, waiter.landed):
             respond(self._write_failed(pending, _TOO_MANY))
         elif pending.stale is not None:
@@ -185,7 +164,7 @@ class Engine:
         self.ready.clear()
         return self.store.clear()
 
-    def write_landed(self, pending: Pending, landed: _Landed) -> bytes:
+    def write_landed(self, pending: Pending, landed: Landed) -> bytes:
         """The reply to a query whose flight has landed."""
         if landed.answer is None:
             return self._write_failed(pending, landed.ede)
@@ -245,16 +224,16 @@ class Engine:
             entry.asks = 0  # once is enough
             self.tallies.prefetches_total += self.flights.join(query.key, route, None)
 
-    def _land(self, key: bytes, route: Route[Server], result: Result) -> _Landed:
+    def _land(self, key: bytes, route: Route[Server], result: Result) -> Landed:
         """Remember what a lookup found."""
         now = self._clock()
         if isinstance(result, Failed):
             if route is self.routes.find(key[:-5]):  # not where a change of settings has sent the question elsewhere
                 self.failures.put(key, result.ede, _recoveries(route), now)
-            return _Landed(None, None, result.ede)
+            return Landed(None, None, result.ede)
         self.failures.forget(key)
         entry = self.store.put(key, result.answer, route.zone, route.label, str(result.server), now)
-        return _Landed(result.answer, entry, None)
+        return Landed(result.answer, entry, None)
 
     def _write_failed(self, pending: Pending, ede: Ede | None) -> bytes:
         """What to say when there is no fresh answer: a stale one if there is one, otherwise SERVFAIL and the reason."""
@@ -291,40 +270,7 @@ class Engine:
         return Reply(reply)
 
 
-class _Waiter:
-    """One client's interest in a flight; it gets one reply, whichever comes first: the landing or the stale answer."""
-
-    __slots__ = ("_engine", "_pending", "_respond")
-
-    def __init__(self, engine: Engine, pending: Pending, respond: Callable[[bytes], None]) -> None:
-        self._engine = engine
-        self._pending: Pending | None = pending
-        self._respond = respond
-
-    def landed(self, landed: _Landed) -> None:
-        """The flight is home."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            self._reply(pending, lambda: self._engine.write_landed(pending, landed))
-
-    def serve_stale(self, _now: float) -> None:
-        """The client has waited for a fresh answer long enough (RFC 8767 section 5)."""
-        pending, self._pending = self._pending, None
-        if pending is not None and pending.stale is not None:
-            stale = pending.stale
-            self._reply(pending, lambda: self._engine.write_stale(pending, stale))
-
-    def _reply(self, pending: Pending, write: Callable[[], bytes]) -> None:
-        """Whoever waits gets a reply, even if writing it should fail; the listener keeps a place for it until then."""
-        try:
-            reply = write()
-        except Exception:
-            self._respond(write_failure(pending.query, codes.SERVFAIL))
-            raise
-        self._respond(reply)
-
-
-def _cap(landed: _Landed, route: Route[Server]) -> int:
+def _cap(landed: Landed, route: Route[Server]) -> int:
     """The TTL bound for the reply to a fresh answer: its entry's, or the zone's where it is not remembered."""
     if landed.entry is not None:
         return landed.entry.cap

@@ -25,8 +25,8 @@ e2e: dev-venv ## tests against what is built with Go: the real CoreDNS, Go's res
 	@.venv/bin/python -m tests.servers
 	$(PYTEST) -m e2e $(ARGS)
 
-bench: dev-venv ## memory and start time
-	.venv/bin/python -m benchmarks.footprint $(ARGS)
+bench: dev-venv ## beside other DNS caches: CPU, latency, memory, start; 25 minutes (ARGS="--short": 3)
+	.venv/bin/python -m benchmarks $(ARGS)
 
 lint: dev-venv ## style, types, import directions
 	.venv/bin/ruff check $(code)

@@ -65,7 +65,9 @@ def measure(form: Form) -> Results:
         "minutes": (time.monotonic() - began) / 60,
         "seconds": form.seconds,
     }
-    described = [Described(peer.name, peer.title, peer.version(), peer.note) for peer in form.peers]
+    described = [
+        Described(peer.name, peer.title, peer.version(), peer.note, peer.upstream_transport) for peer in form.peers
+    ]
     notes = {"memory": "memory"} | {step.workload.name: "curve" for step in grown}
     worked = {step.workload.name: step.workload for step in [*compared, *grown]}.values()
     return Results(facts, described, [Described(w.name, w.title, note=notes.get(w.name, "")) for w in worked], runs)

@@ -14,6 +14,8 @@ CLIENTS = 10
 OUTSTANDING = 150
 """Questions under way: fewer than a socket of Linux's default size holds (some 190), so that none is lost unread."""
 PATIENCE_SECONDS = 5
+LATE_SHARE = 0.01
+"""Of queries at a steady rate: how many may leave more than a millisecond late before the figures are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ def steady(port: int, packets: bytes, *, per_second: int, seconds: float) -> Loa
     problems = []
     if sent != received:
         problems.append(f"{sent - received} of {sent} queries lost")
+    if counted["late"] > LATE_SHARE * sent:
+        problems.append("the load generator was held up by other programs")
     if wrong:
         problems.append(f"{wrong} replies that were none or no success")
     latencies = {name: float(counted[name]) for name in ("p50", "p99", "p999", "max")}

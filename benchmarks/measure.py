@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import load, machine
@@ -44,7 +44,10 @@ class Run:
     """How much of its core the server used: well below 1, the load was the limit."""
     foreign_share: float = 0.0
     """How much of both cores others used, who do not belong to the measurement."""
+    empty_mebibytes: float = 0.0
+    """Memory after the first answer; all memory is PSS, summed over the server's processes."""
     memory_mebibytes: float = 0.0
+    """After the load, so with what a busy server needs."""
     first_answer_seconds: float = 0.0
     latencies: dict[str, float] = field(default_factory=dict)
 
@@ -86,6 +89,7 @@ class Bench:
 
     def _measured(self, peer: Peer, running: Running, workload: Workload, number: int, seconds: float | None) -> Run:
         warm_file, file = self._written(workload)
+        empty = machine.memory_mebibytes(running.session)
         problems = _checked("warming", load.saturate(running.port, warm_file, seconds=None), None)
         sampler = _Sampler(running.port, workload.sample(SAMPLED), self._ttl) if peer.answers else None
         foreign = _Foreign(running.session)
@@ -104,8 +108,17 @@ class Bench:
         problems += _checked("load", found, workload if peer.answers else None)
         if not workload.again and found.completed > len(workload.questions):
             problems.append("the questions did not last")
-        memory = machine.memory_mebibytes(running.session)
-        return _figures(Run(peer.name, workload.name, number, problems), found, spent, running, memory, foreign.share())
+        run = Run(
+            peer.name,
+            workload.name,
+            number,
+            problems,
+            foreign_share=foreign.share(),
+            empty_mebibytes=empty,
+            memory_mebibytes=machine.memory_mebibytes(running.session),
+            first_answer_seconds=running.first_answer_seconds,
+        )
+        return _with_figures(run, found, spent)
 
     def _written(self, workload: Workload) -> tuple[Path, Path]:
         if workload.name not in self._files:
@@ -137,22 +150,16 @@ def _checked(what: str, found: Load, workload: Workload | None) -> list[str]:
     return problems
 
 
-def _figures(run: Run, found: Load, spent: CpuTime, running: Running, memory: float, foreign: float) -> Run:
+def _with_figures(run: Run, found: Load, spent: CpuTime) -> Run:
     answers = max(found.completed, 1)
     seconds = found.seconds or 1.0
-    return Run(
-        peer=run.peer,
-        workload=run.workload,
-        round=run.round,
-        problems=run.problems,
+    return replace(
+        run,
         answers=found.completed,
         per_second=found.completed / seconds,
         user=spent.user / answers * 1e6,
         system=spent.system / answers * 1e6,
         core_share=spent.total / seconds,
-        foreign_share=foreign,
-        memory_mebibytes=memory,
-        first_answer_seconds=running.first_answer_seconds,
         latencies=found.latencies,
     )
 

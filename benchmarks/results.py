@@ -21,6 +21,7 @@ METRICS: dict[str, Metric] = {
     "system": lambda run: run.system,
     "perSecond": lambda run: run.per_second,
     "coreShare": lambda run: run.core_share,
+    "empty": lambda run: run.empty_mebibytes,
     "memory": lambda run: run.memory_mebibytes,
     "firstAnswer": lambda run: run.first_answer_seconds,
     "p50": lambda run: run.latencies.get("p50", 0.0),
@@ -53,6 +54,8 @@ class Described:
     title: str
     version: str = ""
     note: str = ""
+    upstream: str = "tcp"
+    """How a server asks when it does not know."""
 
     @property
     def full_title(self) -> str:

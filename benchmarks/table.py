@@ -7,6 +7,8 @@ from benchmarks.results import BUSY_SHARE, Described, Figure, Results
 
 INVALID = "INVALID"
 NONE = "–"
+ASKING = ("realistic", "misses")
+"""Kinds of work in which servers ask the upstream."""
 
 Row = list[str]
 Layout = Callable[[Sequence[Row]], str]
@@ -50,23 +52,26 @@ def _work_row(results: Results, workload: str, peer: Described, *, steady: bool)
         figure = results.figure(workload, peer.name, metric)
         return format(figure.median, form) if figure else NONE
 
+    title = peer.full_title
+    if peer.upstream != "tcp" and workload in ASKING:
+        title += f", asks over {peer.upstream.upper()}"
     cpu = results.figure(workload, peer.name, "cpu")
     if cpu is None:
-        return [peer.full_title, INVALID, *[NONE] * (8 if steady else 5)]
-    row = [peer.full_title, f"{cpu.median:.1f}", _spread(cpu, ".1f")]
+        return [title, INVALID, *[NONE] * (8 if steady else 5)]
+    row = [title, f"{cpu.median:.1f}", _spread(cpu, ".1f")]
     row += [median("user", ".1f"), median("system", ".1f"), median("perSecond", ",.0f"), median("coreShare", ".0%")]
     return row + ([median(name, ",.0f") for name in ("p50", "p99", "p999")] if steady else [])
 
 
 def memory_rows(results: Results) -> list[Row]:
     """Memory of every server, and how long its start takes."""
-    rows = [["server", "MiB, 10,000 names", "MiB, 100,000 names", "start to first answer, ms"]]
+    rows = [["server", "MiB, empty", "MiB, 10,000 names", "MiB, 100,000 names", "start to first answer, ms"]]
+    wanted = (("cached", "empty"), ("cached", "memory"), ("memory", "memory"))
     for peer in results.peers:
-        usual = results.figure("cached", peer.name, "memory")
-        many = results.figure("memory", peer.name, "memory")
+        found = [results.figure(workload, peer.name, metric) for workload, metric in wanted]
         first = results.figure("cached", peer.name, "firstAnswer")
-        if usual or many:
-            cells = [f"{figure.median:.1f}" if figure else NONE for figure in (usual, many)]
+        if any(found):
+            cells = [f"{figure.median:.1f}" if figure else NONE for figure in found]
             rows.append([peer.full_title, *cells, f"{first.median * 1000:.0f}" if first else NONE])
     return rows
 

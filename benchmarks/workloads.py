@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import names
 from benchmarks.ask import packet
 from benchmarks.names import Asked
-from benchmarks.peers import FLOOR, Peer
+from benchmarks.peers import Peer
 
 CACHED_NAMES = 10_000
 APPLICATIONS = 2_000
@@ -40,7 +40,8 @@ class Workload:
     """How many zones the server is told of, besides the cluster's."""
 
     def suits(self, peer: Peer) -> bool:
-        return peer is not FLOOR or self.floor
+        """Whether a server can be measured with this."""
+        return (self.floor or peer.answers) and self.name not in peer.unsuited
 
     @cached_property
     def _refusals(self) -> list[int]:

@@ -2,8 +2,8 @@
 
 import re
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import needs
@@ -46,6 +46,8 @@ class Peer:
     """How it asks on its own behalf; udp where it cannot be told to use TCP."""
     answers: bool = True
     """False: no DNS server at all, it sends questions back."""
+    unsuited: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of work it is not measured with, and why."""
     note: str = ""
 
     def missing(self) -> str | None:

@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         from resolver.main import run_demo  # noqa: PLC0415 - each way of running imports what it needs
 
         return run_demo()
-    from resolver.config import ConfigError, load  # noqa: PLC0415
+    from resolver.config import ConfigError, load, without_effect  # noqa: PLC0415
     from resolver.ops.watch import read_text  # noqa: PLC0415
 
     try:
@@ -62,6 +62,8 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if arguments.check:
+        for key in without_effect(config):
+            print(f"{arguments.config}: {key}", file=sys.stderr)
         return 0
     from resolver.main import run_service  # noqa: PLC0415
 

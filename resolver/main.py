@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 
 from resolver import __version__
-from resolver.config import Config
+from resolver.config import Config, without_effect
 from resolver.core import Resolver
 from resolver.ops.admin import AdminPlace
 from resolver.ops.cachepage import CachePage
@@ -151,6 +151,8 @@ async def _serve(service: Service, path: str) -> int:
         return CANNOT_START
     loop.add_signal_handler(signal.SIGHUP, service.reload.now)
     tune_process()
+    for key in without_effect(service.resolver.config):
+        event(_log, logging.WARNING, "a key has no effect", key=key.path, reason=key.message)
     event(_log, logging.INFO, "started", version=__version__, config=path)
     why = await stop
     event(_log, logging.INFO, "stopping", signal=why)

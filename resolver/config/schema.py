@@ -93,6 +93,7 @@ LISTEN = Section(
             "Processes that answer. One keeps up with most nodes; more use more cores, each with a cache of its own.",
             "2",
             restart=True,
+            not_yet="one process answers",
         ),
         Key(
             "allowedClients",
@@ -216,6 +217,7 @@ NODE = Section(
             "Create the interface, assign listen.addresses to it, and remove it at the end.",
             "true",
             restart=True,
+            not_yet="the address has to exist already",
         ),
         Key(
             "interface",
@@ -225,6 +227,7 @@ NODE = Section(
             "The name of that interface.",
             "dns0",
             restart=True,
+            not_yet="no interface is made",
         ),
         Key(
             "notrack",
@@ -234,6 +237,7 @@ NODE = Section(
             "Keep pods' questions and the answers to them out of conntrack, with nftables rules.",
             "true",
             restart=True,
+            not_yet="no rules are made",
         ),
         Key(
             "handoverSocket",
@@ -243,6 +247,7 @@ NODE = Section(
             "Unix socket on which a successor gets the listening sockets and the warm cache; empty: no hand-over.",
             "/run/nodelocaldns/handover.sock",
             restart=True,
+            not_yet="there is no hand-over",
         ),
         Key(
             "user",
@@ -252,6 +257,7 @@ NODE = Section(
             "The user that workers run as; empty: the one that started the resolver.",
             "nobody",
             restart=True,
+            not_yet="it stays the user that it was started as",
         ),
     ),
     Node,

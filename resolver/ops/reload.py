@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from time import time  # noqa: TID251 - a point in time for people and dashboards, not a duration
 
-from resolver.config import Config, ConfigError, load, restart_needed
+from resolver.config import Config, ConfigError, load, restart_needed, without_effect
 from resolver.ops.logs import event
 from resolver.ops.watch import FileWatch
 
@@ -78,12 +78,15 @@ class Reload:
             return
         self._retry = None
         later = restart_needed(self.config, config)
+        news = [key for key in without_effect(config) if key not in without_effect(self.config)]
         self.config = config
         self._count(successful=True)
         event(_log, logging.INFO, "configuration taken over", file=self._path)
         if later:
             keys = ", ".join(later)
             event(_log, logging.WARNING, "changed keys take effect after a restart", file=self._path, keys=keys)
+        for key in news:
+            event(_log, logging.WARNING, "a key has no effect", key=key.path, reason=key.message)
 
     def _forget_retry(self) -> None:
         if self._retry is not None:

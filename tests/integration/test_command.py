@@ -63,6 +63,17 @@ def test_check_names_file_and_key_of_every_mistake(tmp_path: Path) -> None:
     assert run("--config", str(file)) == (2, "", problems), "without --check it is the same, and nothing starts"
 
 
+def test_check_names_keys_that_nothing_serves_yet_and_finds_the_file_right(tmp_path: Path) -> None:
+    file = tmp_path / "resolver.yaml"
+    file.write_text("listen: {workers: 2}\nnode: {manageInterface: true}\n")
+    status, said, warnings = run("--check", "--config", str(file))
+    assert (status, said) == (0, "")
+    assert warnings.splitlines() == [
+        f"{file}: listen.workers: not available in this version, one process answers",
+        f"{file}: node.manageInterface: not available in this version, the address has to exist already",
+    ]
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "resolver.yaml")
     assert run("--check", "--config", missing) == (2, "", f"{missing}: No such file or directory\n")
@@ -71,6 +82,23 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_version_is_told() -> None:
     assert run("--version") == (0, f"nodelocaldns-resolver {__version__}\n", "")
+
+
+def test_keys_that_nothing_serves_yet_are_said_at_the_start(tmp_path: Path) -> None:
+    with taken() as one, taken() as other:
+        ports = port_of(one), port_of(other)
+    file = settings(tmp_path, *ports)
+    with Path(file).open("a") as more:
+        more.write("node: {manageInterface: true, user: nobody}\n")
+    log = ""
+    with subprocess.Popen(command("--config", file), cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while '"started"' not in log and (line := running.stderr.readline()):
+            log += line
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(PATIENCE_SECONDS) == 0
+    warnings = [line for line in log.splitlines() if '"a key has no effect"' in line]
+    assert [re.search(r'"key":"([^"]+)"', line)[1] for line in warnings] == ["node.manageInterface", "node.user"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("whose", ["pods", "admin"])
@@ -87,7 +115,8 @@ def test_an_address_that_is_in_use_at_the_start_is_named_and_the_start_is_given_
     assert "EADDRINUSE" in last
 
 
-def test_the_demo_shows_its_table_stays_up_and_ends_with_status_0_on_ctrl_c() -> None:
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_shows_its_table_stays_up_and_ends_with_status_0_when_told_to(way: signal.Signals) -> None:
     demo = subprocess.Popen(
         command("--demo"), cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -104,7 +133,8 @@ def test_the_demo_shows_its_table_stays_up_and_ends_with_status_0_on_ctrl_c() ->
             client.send(b"\x12\x34\x01\0\0\1\0\0\0\0\0\0\3web\4shop\3svc\7cluster\5local\0\0\1\0\1")
             reply = client.recv(512)
         assert (reply[:2], reply[3] & 15) == (b"\x12\x34", 0)
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(PATIENCE_SECONDS) == 0
+        demo.send_signal(way)
+        assert demo.stderr is not None
+        assert (demo.wait(PATIENCE_SECONDS), demo.stderr.read()) == (0, "")
     for word in ("hit", "miss"):
         assert word in shown.lower()

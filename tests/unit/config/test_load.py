@@ -20,7 +20,6 @@ from resolver.config import (
     Upstream,
     Zone,
     load,
-    restart_needed,
 )
 
 CONTRACT = """
@@ -329,10 +328,3 @@ def test_an_address_beside_all_of_its_family_is_a_mistake(addresses: tuple[str, 
 def test_all_addresses_of_one_family_go_with_any_of_the_other() -> None:
     for addresses in (("::", "0.0.0.0"), ("::", "127.0.0.1")):
         assert load(f'listen: {{addresses: ["{addresses[0]}", "{addresses[1]}"]}}', "f").listen.addresses == addresses
-
-
-def test_restart_is_needed_for_what_the_process_starts_with_only() -> None:
-    old = load("", "f")
-    new = load("listen: {workers: 2, port: 54}\nnode: {user: nobody, notrack: true}\nlog: {level: debug}", "f")
-    assert restart_needed(old, new) == ("listen.workers", "node.notrack", "node.user")
-    assert restart_needed(new, new) == ()

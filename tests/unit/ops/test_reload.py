@@ -78,7 +78,7 @@ def said(caplog: pytest.LogCaptureFixture, word: str) -> list[str]:
     return [str(each[word]) for each in fields if word in each]
 
 
-def test_a_valid_file_is_taken_over_and_keys_that_need_a_restart_are_named(
+def test_a_valid_file_is_taken_over_and_keys_that_nothing_serves_yet_are_named_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def claim(scene: Reloaded) -> None:
@@ -87,9 +87,22 @@ def test_a_valid_file_is_taken_over_and_keys_that_need_a_restart_are_named(
         assert scene.sizes == [2, 3]
         assert scene.reload.results == {"success": 2, "failure": 0}
         assert scene.reload.config.cache.size_bytes == 3 * MIB
+        scene.changed(THIRD + "log: {level: debug}\n")
 
     reloaded(tmp_path, claim)
-    assert said(caplog, "keys") == ["listen.workers"]
+    assert said(caplog, "key") == ["listen.workers"]
+
+
+def test_keys_that_wait_for_a_restart_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "restart_needed", lambda _old, _new: ("listen.workers", "node.user"))
+
+    async def claim(scene: Reloaded) -> None:
+        scene.changed(SECOND)
+
+    reloaded(tmp_path, claim)
+    assert said(caplog, "keys") == ["listen.workers, node.user"]
 
 
 @pytest.mark.parametrize("text", ["cache: {size: none}\ncolour: red\n", None])

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(form: Form) -> Results:
     """Make all runs of a form."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the servers as well
     os.sched_setaffinity(0, {machine.LOAD_CORE})
     began = time.monotonic()
     works = plan.made(form)
@@ -68,8 +70,8 @@ def measure(form: Form) -> Results:
     described = [
         Described(peer.name, peer.title, peer.version(), peer.note, peer.upstream_transport) for peer in form.peers
     ]
-    notes = {"memory": "memory"} | {step.workload.name: "curve" for step in grown}
-    worked = {step.workload.name: step.workload for step in [*compared, *grown]}.values()
+    notes = {"memory": "memory"} | {work.name: "curve" for step in grown for work in step.works}
+    worked = {work.name: work for step in [*compared, *grown] for work in step.works}.values()
     return Results(facts, described, [Described(w.name, w.title, note=notes.get(w.name, "")) for w in worked], runs)
 
 
@@ -80,7 +82,7 @@ def _made(steps: Sequence[Step], progress: Progress, ttl: int) -> list[Run]:
     with open_bench(ttl) as bench:
         for step in steps:
             progress.begin(f"{step.workload.title}, round {step.round + 1}: {step.peer.title}")
-            runs.append(bench.run(step.peer, step.workload, step.round, step.seconds))
+            runs += bench.runs(step.peer, step.works, step.round, step.seconds)
             progress.found(runs[-1])
     return runs
 

@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -70,13 +70,18 @@ class Bench:
         self._ttl = ttl
         self._files: dict[str, tuple[Path, Path]] = {}
 
-    def run(self, peer: Peer, workload: Workload, number: int, seconds: float | None) -> Run:
-        """Measure; whatever goes wrong is in the run's problems. `seconds` None: each question once."""
+    def runs(self, peer: Peer, works: Sequence[Workload], number: int, seconds: float | None) -> list[Run]:
+        """Start a peer for the first of the works, and measure them one after the other; `seconds` None: each
+        question once. Whatever goes wrong is in a run's problems.
+        """
+        found: list[Run] = []
         try:
-            with self.started(peer, workload.names, workload.zones) as running:
-                return self._measured(peer, running, workload, number, seconds)
+            with self.started(peer, works[0].names, works[0].zones) as running:
+                for workload in works:
+                    found.append(self._measured(peer, running, workload, number, seconds))  # noqa: PERF401 - kept if one fails
         except CannotServeError as problem:
-            return Run(peer.name, workload.name, number, [str(problem)])
+            found += [Run(peer.name, workload.name, number, [str(problem)]) for workload in works[len(found) :]]
+        return found
 
     @contextmanager
     def started(self, peer: Peer, names: int, zones: int = 1) -> Iterator[Running]:
@@ -90,7 +95,9 @@ class Bench:
     def _measured(self, peer: Peer, running: Running, workload: Workload, number: int, seconds: float | None) -> Run:
         warm_file, file = self._written(workload)
         empty = machine.memory_mebibytes(running.session)
-        problems = _checked("warming", load.saturate(running.port, warm_file, seconds=None), None)
+        problems: list[str] = []
+        if workload.warm:
+            problems += _checked("warming", load.saturate(running.port, warm_file, seconds=None), None)
         sampler = _Sampler(running.port, workload.sample(SAMPLED), self._ttl) if peer.answers else None
         foreign = _Foreign(running.session)
         before = machine.cpu_time(running.session)

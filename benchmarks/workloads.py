@@ -21,7 +21,7 @@ STEADY_PER_SECOND = 20_000
 
 @dataclass(frozen=True)
 class Workload:
-    """One kind of work. `questions` are asked in this order, from the start again if they do not last (if they may)."""
+    """One kind of work: `warm` is asked once, then `questions` in their order, from the start again when they end."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class Workload:
     names: int = CACHED_NAMES
     """How many names the cache must hold."""
     zones: int = 1
-    """How many zones the server is told of, besides the cluster's."""
+    """How many zones the server is told of, the cluster's counted as one."""
 
     def suits(self, peer: Peer) -> bool:
         """Whether a server can be measured with this."""
@@ -64,7 +64,7 @@ class Workload:
 
     def sample(self, count: int) -> list[Asked]:
         """Some of the questions that are warm, to look at their answers."""
-        return random.Random(count).choices(self.warm, k=count)
+        return random.Random(count).choices(self.warm or self.questions, k=count)
 
 
 def cached(count: int = CACHED_NAMES, name: str = "cached") -> Workload:

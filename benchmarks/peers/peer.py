@@ -20,7 +20,7 @@ class Site:
     names: int
     """How many names its cache has to hold; a server whose custom is a smaller cache keeps that."""
     zones: int = 1
-    """How many zones are routed to the upstream, besides the cluster's: those of the curves, for our resolver only."""
+    """How many zones are routed to the upstream, the cluster's counted as one; only our resolver is told of more."""
     longest_ttl: int = 30
 
     def write(self, name: str, text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from resolver.config import Config, Transport, Upstream, overlap
 from resolver.engine import Engine
 from resolver.listen.census import Census, Listener
+from resolver.listen.clients import TcpClients
 from resolver.listen.sockets import ListenError, open_tcp, open_udp
 from resolver.listen.tcp import TcpListener
 from resolver.listen.udp import listen_udp
@@ -49,6 +50,7 @@ class Resolver:
         self.zones.on_routes = self._new_routes
         self.listeners: dict[Place, tuple[Listener, ...]] = {}
         self.census = Census()
+        self._clients = TcpClients()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -88,7 +90,7 @@ class Resolver:
     def _listen(self, place: Place, sockets: tuple[socket.socket, socket.socket]) -> tuple[Listener, ...]:
         family = 6 if sockets[0].family == socket.AF_INET6 else 4
         udp = listen_udp(self._loop, sockets[0], self.engine, self.engine.via(tcp=False, family=family))
-        tcp = TcpListener(self._loop, sockets[1], self.engine, self.engine.via(tcp=True, family=family))
+        tcp = TcpListener(self._loop, sockets[1], self.engine, self.engine.via(tcp=True, family=family), self._clients)
         self.listeners[place] = listeners = (udp, tcp)
         for listener in listeners:
             self.census.add(listener)

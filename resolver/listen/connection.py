@@ -136,7 +136,7 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         if self._stuck_since is None:
             self._stuck_since = monotonic()
-            self._listener.stuck += 1
+            self._listener.clients.stuck += 1
         self._steer()
 
     def resume_writing(self) -> None:
@@ -163,6 +163,11 @@ class Connection(asyncio.BufferedProtocol):
         self._backlog.clear()
         self._drop_output()
         self._transport.abort()
+
+    def evict(self) -> None:
+        """Make room for another connection."""
+        self.abort(Ending.ROOM)
+        self._listener.forget(self)
 
     def sweep(self, now: float) -> None:
         """End what has taken too long by `now`."""
@@ -237,13 +242,13 @@ class Connection(asyncio.BufferedProtocol):
             self._drop_output()
             self.active_at = monotonic()
             self._transport.write(data)
-            if self._transport.get_write_buffer_size() > self._listener.unsent_share:
+            if self._transport.get_write_buffer_size() > self._listener.clients.unsent_share:
                 self.abort(Ending.SLOW_READER)
 
     def _unstick(self) -> None:
         if self._stuck_since is not None:
             self._stuck_since = None
-            self._listener.stuck -= 1
+            self._listener.clients.stuck -= 1
 
     def _drop_output(self) -> None:
         self._out.clear()

@@ -1,7 +1,7 @@
-"""The clients' TCP connections on one listening socket: who is let in, who has to leave, and the end of all (RFC 7766).
+"""The clients' TCP connections on one listening socket: their beginning, their time, and the end of all (RFC 7766).
 
-When all places are taken, the connection that has been idle longest makes room; only where none is idle is a new one
-refused. One timer for all connections looks once per second for those that take too long.
+How many may be open is counted for all listeners together (`clients`). One timer for all connections of this one looks
+once per second for those that take too long.
 
 Connections are accepted here and not by the loop's create_server: of an error that accept() reports for one connection
 (accept(2) lists them) uvloop closes the listening socket for good, and without file descriptors asyncio logs a
@@ -11,12 +11,11 @@ traceback up to a thousand times per second.
 import asyncio
 import errno
 import socket
-from collections import Counter
-from enum import Enum
 from time import monotonic
 
 from resolver.engine import Engine
-from resolver.listen.connection import Connection, Ending, TcpLimits
+from resolver.listen.clients import Refusal, TcpClients
+from resolver.listen.connection import Connection, Ending
 from resolver.listen.guard import Guard
 from resolver.listen.sockets import TCP_BACKLOG
 from resolver.outcome import Via
@@ -29,15 +28,6 @@ _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LAST_TURNS = 3  # of the loop: its reader's registration, a connection's first read, its end
 
 
-class Refusal(Enum):
-    """Why a connection was closed before it could ask."""
-
-    FULL = "too many connections"
-    CLIENT_FULL = "too many connections of one client"
-    CLOSING = "shutting down"
-    GONE = "closed by the client at once"
-
-
 class TcpListener:
     """One listening TCP socket, which it owns, and the connections that came in through it."""
 
@@ -47,13 +37,15 @@ class TcpListener:
         sock: socket.socket,
         engine: Engine,
         via: Via,
-        limits: TcpLimits | None = None,
+        clients: TcpClients,
     ) -> None:
         self.loop = loop
         self.engine = engine
         self.guard = Guard(engine, via)
         self.ready = via.ready.get
-        self.limits = limits or TcpLimits()
+        self.clients = clients
+        """What is counted of the connections of all listeners."""
+        self.limits = clients.limits
         self.read_buffer = memoryview(bytearray(READ_BYTES))
         """Where the loop puts what it reads, for one connection at a time: it is taken over before the next read."""
         self.accepted_total = 0
@@ -63,12 +55,9 @@ class TcpListener:
         """Connections that could not be accepted, by the kernel's reason."""
         self.ended = dict.fromkeys(Ending, 0)
         """Connections that were ended by us."""
-        self.stuck = 0
-        """Connections whose clients do not read their replies."""
         self.sock = sock
         self._adopting: set[asyncio.Task[None]] = set()
         self._connections: dict[Connection, None] = {}
-        self._per_client: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
         self._closing = False
@@ -78,12 +67,6 @@ class TcpListener:
     def connections(self) -> int:
         """How many connections are open."""
         return len(self._connections)
-
-    @property
-    def unsent_share(self) -> int:
-        """The bytes that one connection may have unsent."""
-        limits = self.limits
-        return min(limits.unsent_bytes, limits.unsent_total_bytes // max(self.stuck, 1))
 
     async def start(self) -> None:
         """Begin to accept connections."""
@@ -135,25 +118,20 @@ class TcpListener:
 
     def admit(self, connection: Connection) -> bool:
         """Whether a new connection may stay; it is kept then until `forget`."""
-        refusal = self._refusal(connection)
+        refusal = Refusal.CLOSING if self._closing else self.clients.admit(connection)
         if refusal is not None:
             self.refused[refusal] += 1
             return False
         self.accepted_total += 1
         self._connections[connection] = None
-        self._per_client[connection.client] += 1
         if self._timer is None:
             self._timer = self.loop.call_later(_SWEEP_SECONDS, self._tick)
         return True
 
     def forget(self, connection: Connection) -> None:
         """A connection is closed, or as good as closed. Idempotent."""
-        if connection not in self._connections:
-            return
-        del self._connections[connection]
-        self._per_client[connection.client] -= 1
-        if not self._per_client[connection.client]:
-            del self._per_client[connection.client]
+        self.clients.forget(connection)
+        self._connections.pop(connection, None)
         self._left.set()
 
     def sweep(self, now: float) -> None:
@@ -188,29 +166,9 @@ class TcpListener:
 
     def _pause_accepting(self) -> None:
         """Wait for file descriptors or memory; clients wait in the kernel's queue meanwhile."""
-        self._make_room()
+        self.clients.make_room()
         self.loop.remove_reader(self.sock)
         self._pause = self.loop.call_later(_ACCEPT_PAUSE_SECONDS, self.loop.add_reader, self.sock, self.accept_batch)
-
-    def _refusal(self, connection: Connection) -> Refusal | None:
-        if self._closing:
-            return Refusal.CLOSING
-        if not connection.client:
-            return Refusal.GONE
-        if self._per_client[connection.client] >= self.limits.connections_per_client:
-            return Refusal.CLIENT_FULL
-        if len(self._connections) < self.limits.connections or self._make_room():
-            return None
-        return Refusal.FULL
-
-    def _make_room(self) -> bool:
-        idle = [connection for connection in self._connections if connection.idle]
-        if not idle:
-            return False
-        oldest = min(idle, key=lambda connection: connection.active_at)
-        oldest.abort(Ending.ROOM)
-        self.forget(oldest)
-        return True
 
     def _tick(self) -> None:
         self._timer = None

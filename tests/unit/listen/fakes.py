@@ -17,6 +17,7 @@ import uvloop
 
 from resolver.cache.packets import Budget, Ready
 from resolver.engine import Engine
+from resolver.listen.clients import TcpClients
 from resolver.listen.connection import TcpLimits
 from resolver.listen.sockets import open_tcp, open_udp
 from resolver.listen.tcp import TcpListener
@@ -138,11 +139,15 @@ async def udp(engine: FakeEngine, address: str = "127.0.0.1", via: Via | None = 
 
 @contextlib.asynccontextmanager
 async def tcp(
-    engine: FakeEngine, address: str = "127.0.0.1", via: Via | None = None, **limits: Any
+    engine: FakeEngine,
+    address: str = "127.0.0.1",
+    via: Via | None = None,
+    clients: TcpClients | None = None,
+    **limits: Any,
 ) -> AsyncIterator[TcpListener]:
     listener = TcpListener(
         asyncio.get_running_loop(), open_tcp(address, 0), cast("Engine", engine), via or way_in(tcp=True),
-        TcpLimits(**limits),
+        clients or TcpClients(TcpLimits(**limits)),
     )  # fmt: skip
     await listener.start()
     try:

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from resolver.listen.connection import Ending
-from resolver.listen.tcp import Refusal, TcpListener
+from resolver.listen.clients import Refusal, TcpClients
+from resolver.listen.connection import Ending, TcpLimits
+from resolver.listen.tcp import TcpListener
 from resolver.message.framing import frame
 from tests.unit.listen.fakes import FakeEngine, Run, connected, need_ipv6, query, reply_to, settled, tcp, until, way_in
 
@@ -164,7 +165,7 @@ def test_client_that_reads_nothing_is_not_read_from_and_given_up_in_time(run: Ru
         async with tcp(engine) as listener, connected(listener) as client:
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             client.send(*(query("big", number) for number in range(2000)))
-            await until(lambda: listener.stuck)
+            await until(lambda: listener.clients.stuck)
             asked = len(engine.clients)
             await settled(50)
             assert len(engine.clients) == asked  # 2,000 were sent; no more are read, no more are answered
@@ -174,7 +175,7 @@ def test_client_that_reads_nothing_is_not_read_from_and_given_up_in_time(run: Ru
             listener.sweep(monotonic() + 10)
             assert listener.ended[Ending.SLOW_READER] == 1
             await gone(listener)
-            assert listener.stuck == 0
+            assert listener.clients.stuck == 0
 
     run(test)
 
@@ -199,8 +200,8 @@ def test_stuck_connections_share_what_may_be_unsent(run: Run) -> None:
     async def test() -> None:
         async with tcp(FakeEngine(), unsent_bytes=1000, unsent_total_bytes=3000) as listener:
             shares = []
-            for listener.stuck in (0, 1, 3, 6):
-                shares.append(listener.unsent_share)
+            for listener.clients.stuck in (0, 1, 3, 6):
+                shares.append(listener.clients.unsent_share)
             assert shares == [1000, 1000, 1000, 500]
 
     run(test)
@@ -211,7 +212,7 @@ def test_slow_client_that_reads_again_gets_everything(run: Run) -> None:
         async with tcp(FakeEngine()) as listener, connected(listener) as client:
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             client.send(*(query("big", number) for number in range(100)))
-            await until(lambda: listener.stuck)
+            await until(lambda: listener.clients.stuck)
             client.writer.transport.resume_reading()  # type: ignore[attr-defined]
             for number in range(100):
                 assert await client.receive() == reply_to(query("big", number))
@@ -298,9 +299,57 @@ def test_one_client_cannot_take_the_connections_of_others(run: Run) -> None:
                     assert await asyncio.get_running_loop().sock_recv(sock, 500) == frame(reply_to(query("now")))
             assert listener.refused[Refusal.CLIENT_FULL] == 1
             await gone(listener)
-            assert not listener._per_client  # clients that are gone are forgotten
+            assert not listener.clients._per_client  # clients that are gone are forgotten
             async with connected(listener, "127.0.0.1") as again:
                 assert await again.ask(query("now")) == reply_to(query("now"))
+
+    run(test)
+
+
+def test_limits_hold_for_all_listeners_together(run: Run) -> None:
+    async def test() -> None:
+        clients, engine = TcpClients(TcpLimits(connections=2, connections_per_client=2)), FakeEngine()
+        async with tcp(engine, clients=clients) as one, tcp(engine, clients=clients) as other:
+            async with connected(one) as first, connected(other) as second, connected(one) as refused:
+                assert await first.ask(query("now")) == await second.ask(query("now"))
+                assert await refused.ended()
+                assert one.refused[Refusal.CLIENT_FULL] == 1
+            await gone(one)
+            await gone(other)
+            assert not clients._per_client
+
+    run(test)
+
+
+def test_a_connection_that_came_in_elsewhere_makes_room_if_it_has_been_idle_longest(run: Run) -> None:
+    async def test() -> None:
+        clients, engine = TcpClients(TcpLimits(connections=2)), FakeEngine()
+        async with (
+            tcp(engine, clients=clients) as one, tcp(engine, clients=clients) as other,
+            connected(one) as oldest, connected(other) as kept,
+        ):  # fmt: skip
+            await oldest.ask(query("now"))
+            await kept.ask(query("now"))
+            async with connected(other) as newest:
+                assert await newest.ask(query("now")) == reply_to(query("now"))
+                assert await oldest.ended()
+                assert (one.ended[Ending.ROOM], one.connections, other.connections) == (1, 0, 2)
+
+    run(test)
+
+
+def test_stuck_connections_of_all_listeners_share_what_may_be_unsent(run: Run) -> None:
+    async def test() -> None:
+        clients = TcpClients(TcpLimits(gather_bytes=1000))
+        async with tcp(FakeEngine(), clients=clients) as one, tcp(FakeEngine(), clients=clients) as other:
+            async with connected(one) as first, connected(other) as second:
+                for client in (first, second):
+                    client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                    client.send(*(query("big", number) for number in range(100)))
+                await until(lambda: clients.stuck == 2)
+            await gone(one)
+            await gone(other)
+            assert clients.stuck == 0
 
     run(test)
 
@@ -378,7 +427,7 @@ def test_client_that_ends_but_never_reads_is_given_up_in_time(run: Run) -> None:
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             client.send(*(query("big", number) for number in range(50)))
             client.writer.write_eof()
-            await until(lambda: listener.stuck)
+            await until(lambda: listener.clients.stuck)
             await settled()
             listener.sweep(monotonic() + 10)
             assert listener.ended[Ending.SLOW_READER] == 1

@@ -3,6 +3,7 @@
 0: done (stopped by a signal, or --check found nothing); 1: could not start; 2: wrong arguments or configuration.
 """
 
+import signal
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 
@@ -46,9 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; the exit status."""
     arguments = _arguments(argv)
     if arguments.demo:
-        from resolver.main import run_demo  # noqa: PLC0415 - each way of running imports what it needs
-
-        return run_demo()
+        return _demo()
     from resolver.config import ConfigError, load, without_effect  # noqa: PLC0415
     from resolver.ops.watch import read_text  # noqa: PLC0415
 
@@ -68,6 +67,17 @@ def main(argv: list[str] | None = None) -> int:
     from resolver.main import run_service  # noqa: PLC0415
 
     return run_service(arguments.config, text, config)
+
+
+def _demo() -> int:
+    """Run the demo; to be told to stop before it hears signals itself is no error, either."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        from resolver.main import run_demo  # noqa: PLC0415 - each way of running imports what it needs
+
+        return run_demo()
+    except KeyboardInterrupt:
+        return 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from resolver import __version__
+from resolver.__main__ import main
 from tests.lab.resolver import REPOSITORY
 
 PATIENCE_SECONDS = 60
@@ -78,6 +79,18 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "resolver.yaml")
     assert run("--check", "--config", missing) == (2, "", f"{missing}: No such file or directory\n")
     assert run("--check", "--config", str(tmp_path)) == (2, "", f"{tmp_path}: not a regular file\n")
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_told_to_stop_before_it_has_begun_ends_with_status_0(
+    way: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolver.main.run_demo", lambda: signal.raise_signal(way))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main(["--demo"]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_the_version_is_told() -> None:

@@ -122,7 +122,7 @@ def _places(config: Config) -> list[Place]:
 def _refuse_overlap(added: list[Place], own: list[Place]) -> None:
     """Raise ListenError where the kernel would say that the port is in use, because it is in use by us.
 
-    The old place would have to go first, and what clients send meanwhile would be lost.
+    The one address would go on getting what is sent to it until its last reply is out, and by then it looks nothing up.
     """
     for address, port in added:
         for other, other_port in own:

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(form: Form) -> Results:
     """Make all runs of a form."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the servers as well
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # ends the servers as well
     os.sched_setaffinity(0, {machine.LOAD_CORE})
     began = time.monotonic()
     works = plan.made(form)

@@ -1,0 +1,79 @@
+"""What the benchmarks' figures rest on: the upstream says what is expected of it, and wrong answers are found out."""
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from benchmarks import names
+from benchmarks.ask import Asker
+from benchmarks.measure import open_bench
+from benchmarks.names import AAAA, Asked
+from benchmarks.native import program
+from benchmarks.peers import Peer, Site
+from benchmarks.workloads import Workload
+
+QUESTIONS = [*names.services(50), Asked("web.shop.svc.cluster.local", AAAA), *names.popular(3)[2]]
+
+pytestmark = pytest.mark.needs("gcc", "dnsperf")
+
+
+def work(questions: list[Asked]) -> Workload:
+    return Workload("work", "work", questions, questions, floor=True)
+
+
+def upstream_itself(site: Site) -> list[str]:
+    return [str(program("upstream")), str(site.port), "30"]
+
+
+def upstream_with_long_ttls(site: Site) -> list[str]:
+    return [str(program("upstream")), str(site.port), "31"]
+
+
+def test_a_server_that_answers_rightly_gets_figures() -> None:
+    with open_bench() as bench:
+        (run,) = bench.runs(Peer("right", "right", upstream_itself), [work(QUESTIONS)], 0, 0.2)
+    assert run.problems == []
+    assert run.answers > 0
+    assert run.memory_mebibytes > 0
+
+
+def test_a_server_whose_ttls_are_wrong_gets_none() -> None:
+    with open_bench() as bench:
+        (run,) = bench.runs(Peer("wrong", "wrong", upstream_with_long_ttls), [work(QUESTIONS)], 0, 0.2)
+    assert "a TTL of 31" in run.problems[0]
+
+
+def test_a_server_that_does_not_start_is_a_problem_with_its_last_words() -> None:
+    def refusing(site: Site) -> list[str]:
+        return ["sh", "-c", f"echo no port {site.port} for me; exit 1"]
+
+    with open_bench() as bench:
+        (run,) = bench.runs(Peer("refusing", "refusing", refusing), [work(QUESTIONS)], 0, 0.2)
+    assert "for me" in run.problems[0]
+
+
+def test_an_echo_of_the_question_is_no_answer() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(5)
+
+        def echo() -> None:
+            packet, peer = sock.recvfrom(4096)
+            sock.sendto(packet[:2] + bytes([packet[2] | 0x80]) + packet[3:], peer)
+
+        thread = threading.Thread(target=echo)
+        thread.start()
+        asker = Asker(sock.getsockname()[1])
+        problems = asker.problems(QUESTIONS[:1])
+        asker.close()
+        thread.join()
+    assert "in the place of" in problems[0]
+
+
+def test_programs_in_c_are_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    built = program("echo")
+    before = built.stat().st_mtime_ns
+    assert program("echo").stat().st_mtime_ns == before

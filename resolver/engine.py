@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from resolver.admission import Admission, Clients
-from resolver.cache.failures import Failures
+from resolver.cache.failures import Failure, Failures
 from resolver.cache.packets import Budget, Ready, Renewal
 from resolver.cache.store import Entry, Store
 from resolver.config import Cache
@@ -110,7 +110,7 @@ class Engine:
         if route is None:
             return self._reject(query, codes.REFUSED, _NO_ZONE, client, via)
         pending = Pending(query, client, via, route, entry, now)
-        failure = self.failures.get(query.key, _recoveries(route), now)
+        failure = self._known_failure(query.key, route, now)
         if failure is not None:
             return Reply(self._write_failed(pending, failure.ede))
         return pending
@@ -176,7 +176,7 @@ class Engine:
             query, landed.answer, room_bytes=room(query, tcp=via.tcp), cap=_cap(landed, route), turn=turn,
             keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
-        self._count(pending, reply, Source.UPSTREAM, landed.answer.kind.value)
+        self._count(pending, reply, Source.UPSTREAM, landed.answer.kind)
         return reply
 
     def write_stale(self, pending: Pending, entry: Entry) -> bytes:
@@ -187,7 +187,7 @@ class Engine:
             query, answer, room_bytes=room(query, tcp=via.tcp), cap=min(STALE_TTL, entry.cap), turn=entry.turn,
             ede=_STALE, keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
-        self._count(pending, reply, Source.STALE, answer.kind.value)
+        self._count(pending, reply, Source.STALE, answer.kind)
         return reply
 
     def _hit(self, packet: bytes, query: Query, entry: Entry, client: str, via: Via, now: float) -> bytes:
@@ -197,7 +197,7 @@ class Engine:
             query, answer, room_bytes=room(query, tcp=via.tcp), cap=entry.cap, age=age,
             keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
-        tally = self.tallies.cell(entry.label, via, query.qtype, answer.rcode, Source.HIT, answer.kind.value)
+        tally = self.tallies.cell(entry.label, via, query.qtype, answer.rcode, Source.HIT, answer.kind)
         replies: tuple[bytes, ...] = (reply,)
         if answer.rotation is not None:
             entry.turn += 1
@@ -220,9 +220,14 @@ class Engine:
 
     def _prefetch(self, query: Query, entry: Entry, now: float) -> None:
         route = self.routes.find(query.name)
-        if route is not None and self.failures.get(query.key, _recoveries(route), now) is None:
+        if route is not None and self._known_failure(query.key, route, now) is None:
             entry.asks = 0  # once is enough
             self.tallies.prefetches_total += self.flights.join(query.key, route, None)
+
+    def _known_failure(self, key: bytes, route: Route[Server], now: float) -> Failure | None:
+        if key not in self.failures:
+            return None
+        return self.failures.get(key, _recoveries(route), now)
 
     def _land(self, key: bytes, route: Route[Server], result: Result) -> Landed:
         """Remember what a lookup found."""
@@ -231,7 +236,8 @@ class Engine:
             if route is self.routes.find(key[:-5]):  # not where a change of settings has sent the question elsewhere
                 self.failures.put(key, result.ede, _recoveries(route), now)
             return Landed(None, None, result.ede)
-        self.failures.forget(key)
+        if key in self.failures:
+            self.failures.forget(key)
         entry = self.store.put(key, result.answer, route.zone, route.label, str(result.server), now)
         return Landed(result.answer, entry, None)
 

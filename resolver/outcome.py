@@ -1,7 +1,7 @@
 """What can come of a client's packet, and the words for where it came in and where its reply came from."""
 
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
 from resolver.cache.packets import Packets
@@ -11,7 +11,7 @@ from resolver.upstream.routes import Route
 from resolver.upstream.server import Server
 
 
-class Source(Enum):
+class Source(StrEnum):
     """Where a reply came from."""
 
     HIT = "cache"

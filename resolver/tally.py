@@ -33,6 +33,7 @@ class Tallies:
     def __init__(self) -> None:
         self.cells: dict[Labels, list[int]] = {}
         """Replies. Each cell is a list of one number."""
+        self._known: dict[tuple[str, Via, int, int, Source, str], list[int]] = {}
         self.dropped: dict[Drop, int] = dict.fromkeys(Drop, 0)
         """Packets without a reply."""
         self.prefetches_total = 0
@@ -43,10 +44,16 @@ class Tallies:
 
     def cell(self, zone: str, via: Via, qtype: int, rcode: int, source: Source, kind: str) -> list[int]:
         """The cell of a combination of labels; add to its only item."""
+        known = (zone, via, qtype, rcode, source, kind)
+        cell = self._known.get(known)
+        if cell is not None:
+            return cell
         labels = Labels(zone, via.tcp, via.family, codes.TYPE_NAMES.get(qtype, "other"), rcode, source, kind)
         cell = self.cells.get(labels)
         if cell is None:
             cell = self.cells[labels] = [0]
+        if qtype in codes.TYPE_NAMES:  # all others share a cell: clients must not fill a dict with their inventions
+            self._known[known] = cell
         return cell
 
     def took(self, zone: str, seconds: float) -> None:

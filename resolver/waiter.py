@@ -44,21 +44,27 @@ class Waiter:
     def landed(self, landed: Landed) -> None:
         """The flight is home."""
         pending, self._pending = self._pending, None
-        if pending is not None:
-            self._reply(pending, lambda: self._engine.write_landed(pending, landed))
+        if pending is None:
+            return
+        try:
+            reply = self._engine.write_landed(pending, landed)
+        except Exception:
+            self._fail(pending)
+            raise
+        self._respond(reply)
 
     def serve_stale(self, _now: float) -> None:
         """The client has waited for a fresh answer long enough (RFC 8767 section 5)."""
         pending, self._pending = self._pending, None
-        if pending is not None and pending.stale is not None:
-            stale = pending.stale
-            self._reply(pending, lambda: self._engine.write_stale(pending, stale))
-
-    def _reply(self, pending: Pending, write: Callable[[], bytes]) -> None:
-        """Whoever waits gets a reply, even if writing it should fail; the listener keeps a place for it until then."""
+        if pending is None or pending.stale is None:
+            return
         try:
-            reply = write()
+            reply = self._engine.write_stale(pending, pending.stale)
         except Exception:
-            self._respond(write_failure(pending.query, codes.SERVFAIL))
+            self._fail(pending)
             raise
         self._respond(reply)
+
+    def _fail(self, pending: Pending) -> None:
+        """Whoever waits gets a reply even if writing it has failed; the listener keeps a place for it until then."""
+        self._respond(write_failure(pending.query, codes.SERVFAIL))

@@ -30,6 +30,9 @@ class Failures:
     def __len__(self) -> int:
         return len(self._failures)
 
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._failures
+
     def get(self, key: bytes, recoveries: int, now: float) -> Failure | None:
         """The failure that still holds, or None."""
         failure = self._failures.get(key)

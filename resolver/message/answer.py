@@ -6,7 +6,7 @@ other letters), compression pointers inside these bytes stay right, and a reply 
 Only a tail can be cut off (the OPT record, sections nobody asked for), since names only ever point backwards.
 """
 
-from enum import Enum
+from enum import StrEnum
 from struct import error as StructError  # noqa: N812 - the class has a lower-case name
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from resolver.message.walk import MAX_TTL, POINTER, RECORD_BYTES, Walk
 _USEFUL_ADDITIONALS = frozenset((codes.SRV, codes.MX, codes.NS, 35, 64, 65))
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What an answer says, as far as remembering it goes (RFC 2308 section 2)."""
 
     POSITIVE = "success"

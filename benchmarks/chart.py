@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from html import escape
 
 from benchmarks.results import Described, Results
+from benchmarks.table import machine_line, work_title
 
 SHOWN = ("cached", "realistic", "misses")
 
-WIDTH = 860
-LABEL_WIDTH = 300
+WIDTH = 900
+LABEL_WIDTH = 370
 BAR_WIDTH = WIDTH - LABEL_WIDTH - 70
 ROW_HEIGHT, BAR_HEIGHT, TITLE_HEIGHT, LEGEND_HEIGHT = 24, 15, 44, 34
 
 STYLE = """\
-text { font: 13px system-ui, sans-serif; fill: #1f2328; }
+text { font: 12.5px system-ui, sans-serif; fill: #1f2328; }
 .title { font-weight: 600; font-size: 14px; }
 .ours text, text.ours { font-weight: 700; }
 .faint { fill: #59636e; }
@@ -59,6 +60,8 @@ def svg(results: Results) -> str:
         f'<rect class="system" x="{WIDTH - 105}" y="5" width="12" height="12"/>'
         f'<text x="{WIDTH - 87}" y="16">in the kernel</text></g>'
     )
+    parts.append(f'<text class="faint" x="0" y="{y + 20}">{escape(machine_line(results))}</text>')
+    y += 24
     body = "\n".join([legend, *parts])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 8}" width="{WIDTH}" height="{y + 8}" '
@@ -67,12 +70,14 @@ def svg(results: Results) -> str:
 
 
 def _bars(results: Results, workload: Described) -> list[Bar]:
+    """Cheapest first. A median of sums is no sum of medians: the median total is divided as user and system time are."""
     bars = []
     for peer in results.peers:
-        user = results.figure(workload.name, peer.name, "user")
-        system = results.figure(workload.name, peer.name, "system")
-        if user and system:
-            bars.append(Bar(peer.full_title, user.median, system.median, peer.name == "ours"))
+        found = [results.figure(workload.name, peer.name, metric) for metric in ("cpu", "user", "system")]
+        if all(found):
+            cpu, user, system = (figure.median for figure in found if figure)
+            in_program = cpu * user / (user + system)
+            bars.append(Bar(work_title(workload.name, peer), in_program, cpu - in_program, peer.name == "ours"))
     return sorted(bars, key=lambda bar: bar.total)
 
 

@@ -52,15 +52,20 @@ def _work_row(results: Results, workload: str, peer: Described, *, steady: bool)
         figure = results.figure(workload, peer.name, metric)
         return format(figure.median, form) if figure else NONE
 
-    title = peer.full_title
-    if peer.upstream != "tcp" and workload in ASKING:
-        title += f", asks over {peer.upstream.upper()}"
+    title = work_title(workload, peer)
     cpu = results.figure(workload, peer.name, "cpu")
     if cpu is None:
         return [title, INVALID, *[NONE] * (8 if steady else 5)]
     row = [title, f"{cpu.median:.1f}", _spread(cpu, ".1f")]
     row += [median("user", ".1f"), median("system", ".1f"), median("perSecond", ",.0f"), median("coreShare", ".0%")]
     return row + ([median(name, ",.0f") for name in ("p50", "p99", "p999")] if steady else [])
+
+
+def work_title(workload: str, peer: Described) -> str:
+    """A server's title where it stands among others doing the same work."""
+    if peer.upstream != "tcp" and workload in ASKING:
+        return f"{peer.full_title}, asks over {peer.upstream.upper()}"
+    return peer.full_title
 
 
 def memory_rows(results: Results) -> list[Row]:

@@ -12,6 +12,7 @@ import pytest
 
 from resolver import __version__
 from resolver.__main__ import main
+from tests.lab.netns import namespaces
 from tests.lab.resolver import REPOSITORY
 
 PATIENCE_SECONDS = 60
@@ -151,3 +152,21 @@ def test_the_demo_shows_its_table_stays_up_and_ends_with_status_0_when_told_to(w
         assert (demo.wait(PATIENCE_SECONDS), demo.stderr.read()) == (0, "")
     for word in ("hit", "miss"):
         assert word in shown.lower()
+
+
+@pytest.mark.needs("netns")
+def test_the_demo_needs_no_network() -> None:
+    with namespaces("alone") as (alone,):
+        interfaces = alone.run("ip", "-br", "link").stdout.split()
+        assert interfaces[0] == "lo"
+        assert len(interfaces) == 4  # name, state, address, flags: there is no other
+        demo = subprocess.Popen(
+            alone.command(*command("--demo")), cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        with demo:
+            assert demo.stdout is not None
+            while "Ctrl-C" not in (line := demo.stdout.readline()):
+                assert line, "the demo ended early"
+            demo.send_signal(signal.SIGINT)
+            assert demo.stderr is not None
+            assert (demo.wait(PATIENCE_SECONDS), demo.stderr.read()) == (0, "")

@@ -52,6 +52,13 @@ def test_each_name_reaches_the_server_of_its_zone_only(debian: Scene[Unbound]) -
     assert [times_asked(debian.world, name) for name in (inside, outside)] == [0, 1]
 
 
+def test_a_client_that_asks_for_it_is_told_how_long_its_connection_may_be_idle(debian: Scene[Unbound]) -> None:
+    """RFC 7828: in the reply over TCP, never over UDP."""
+    name = "web.shop.svc.cluster.local"
+    assert "TCP KEEPALIVE: 10.0 secs" in dig(debian.lab.pod, name, "A", "+tcp", "+keepalive").output
+    assert "TCP KEEPALIVE:" not in dig(debian.lab.pod, name, "A", "+notcp", "+keepalive").output
+
+
 def test_the_cluster_is_asked_over_tcp_only(debian: Scene[Unbound]) -> None:
     for transport in ("+notcp", "+tcp"):
         dig(debian.lab.pod, new_name("svc.cluster.local"), "A", transport)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 
 from benchmarks.results import Described, Results
-from benchmarks.table import machine_line, work_title
+from benchmarks.table import chart_line, work_title
 
 SHOWN = ("cached", "realistic", "misses")
 
@@ -60,7 +60,7 @@ def svg(results: Results) -> str:
         f'<rect class="system" x="{WIDTH - 105}" y="5" width="12" height="12"/>'
         f'<text x="{WIDTH - 87}" y="16">in the kernel</text></g>'
     )
-    parts.append(f'<text class="faint" x="0" y="{y + 20}">{escape(machine_line(results))}</text>')
+    parts.append(f'<text class="faint" x="0" y="{y + 20}">{escape(chart_line(results))}</text>')
     y += 24
     body = "\n".join([legend, *parts])
     return (
@@ -70,7 +70,7 @@ def svg(results: Results) -> str:
 
 
 def _bars(results: Results, workload: Described) -> list[Bar]:
-    """Cheapest first. A median of sums is no sum of medians: the median total is divided as user and system time are."""
+    """Cheapest first. Medians of parts do not add up to the median total: it is divided as they are."""
     bars = []
     for peer in results.peers:
         found = [results.figure(workload.name, peer.name, metric) for metric in ("cpu", "user", "system")]

@@ -30,11 +30,11 @@ class Load:
     problems: tuple[str, ...] = ()
 
 
-def saturate(port: int, questions: Path, *, seconds: float | None, tcp: bool = False, clients: int = CLIENTS) -> Load:
-    """As many questions as are answered: for some seconds, or each question of the file once (None)."""
-    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(questions), "-c", str(clients)]
+def saturate(port: int, questions: Path, *, seconds: float | None, tcp: bool = False, passes: int = 1) -> Load:
+    """As many questions as are answered: for some seconds, or (None) `passes` times through the file."""
+    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(questions), "-c", str(CLIENTS)]
     command += ["-q", str(OUTSTANDING), "-t", str(PATIENCE_SECONDS), "-m", "tcp" if tcp else "udp"]
-    command += ["-l", str(seconds)] if seconds else ["-n", "1"]
+    command += ["-l", str(seconds)] if seconds else ["-n", str(passes)]
     told = subprocess.run(pinned(LOAD_CORE, command), capture_output=True, text=True, check=False)
     return read_dnsperf(told.stdout, told.stderr)
 

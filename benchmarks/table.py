@@ -7,6 +7,8 @@ from benchmarks.results import BUSY_SHARE, Described, Figure, Results
 
 INVALID = "INVALID"
 NONE = "–"
+BUSY_RUNS = 0.1
+"""From this share of busy runs on, the machine is called busy."""
 ASKING = ("realistic", "misses")
 """Kinds of work in which servers ask the upstream."""
 
@@ -127,12 +129,19 @@ def machine_line(results: Results) -> str:
     """Where and when, and whether the machine was busy with other things."""
     machine = results.machine
     state = "quiet"
-    if results.busy_share > 0.1:
+    if results.busy_share > BUSY_RUNS:
         state = f"BUSY: in {results.busy_share:.0%} of the runs others used more than {BUSY_SHARE:.0%} of the cores"
     return (
         f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}, "
         f"Python {machine['python']}, {machine['minutes']:.0f} minutes; machine {state}"
     )
+
+
+def chart_line(results: Results) -> str:
+    """The short form, for the chart."""
+    machine = results.machine
+    state = "busy" if results.busy_share > BUSY_RUNS else "quiet"
+    return f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, a {state} machine"
 
 
 def whole(results: Results, layout: Layout, heading: Callable[[str], str]) -> str:

@@ -21,7 +21,7 @@ STEADY_PER_SECOND = 20_000
 
 @dataclass(frozen=True)
 class Workload:
-    """One kind of work: `warm` is asked once, then `questions` in their order, from the start again when they end."""
+    """One kind of work: `warm` is asked twice, then `questions` in their order, from the start again when they end."""
 
     name: str
     title: str

@@ -47,6 +47,10 @@ class Form:
 
 FULL = Form(ALL)
 SHORT = Form(PRINCIPAL, seconds=2.0, rounds=3, other_rounds=1, work_rounds=1, memory=False, curves=False)
+GATE = Form(
+    [peer for peer in PRINCIPAL if peer.name in ("ours", "nodelocal")],
+    only=("cached",), rounds=7, other_rounds=7, memory=False, curves=False,
+)  # fmt: skip
 
 
 def made(form: Form) -> list[Workload]:

@@ -121,11 +121,13 @@ class Engine:
         if renewal is None:
             return False
         entry = self.store.get(renewal.key, now)
-        if entry is None or entry.stored_at != renewal.stored_at or not entry.is_fresh(now):
+        if entry is None or entry.stored_at != renewal.stored_at:
             return False
-        if self._cache.prefetch and entry.is_due(now):
-            return False  # the normal path refreshes it
-        ready.renew(renewal, entry.age(now))
+        age = int(now - renewal.stored_at)
+        # The normal path refreshes what is due ahead of time.
+        if age >= entry.ttl or (self._cache.prefetch and entry.is_due(now)):
+            return False
+        ready.renew(renewal, age)
         return True
 
     def refuse(self, packet: bytes, client: str, via: Via) -> Outcome:

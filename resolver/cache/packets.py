@@ -70,8 +70,13 @@ class Ready:
 
 
 def _dated(reply: bytes, renewal: Renewal, age: int) -> bytes:
-    dated = bytearray(reply)
     _, _, base, ttls, cap = renewal
+    if len(ttls) == 1:  # nearly always: one record, and no copy for patching it
+        offset, ttl = ttls[0]
+        at = base + offset
+        left = (min(cap, ttl)) - age
+        return reply[:at] + _TTL.pack(max(0, left)) + reply[at + 4 :]
+    dated = bytearray(reply)
     for offset, ttl in ttls:
         left = (min(cap, ttl)) - age
         _TTL.pack_into(dated, base + offset, max(0, left))

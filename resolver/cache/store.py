@@ -25,7 +25,7 @@ class Entry:
     """One remembered answer."""
 
     __slots__ = ("answer", "asks", "bytes", "cap", "in_main", "key", "label", "saved", "server", "stale_until",
-                 "stored_at", "ttl", "turn")  # fmt: skip
+                 "stored_at", "ttl", "turn", "window")  # fmt: skip
 
     def __init__(self, key: bytes) -> None:
         self.key = key
@@ -38,6 +38,7 @@ class Entry:
         """Take the place of the older answer to the same question."""
         self.answer = answer
         self.ttl = ttl
+        self.window = refresh_window(ttl)
         self.cap = zone.max_ttl if answer.kind is Kind.POSITIVE else ttl
         self.stored_at = now
         self.stale_until = now + ttl + zone.serve_stale_seconds
@@ -55,7 +56,8 @@ class Entry:
 
     def is_due(self, now: float) -> bool:
         """Whether it is hot and about to expire: time to refresh it ahead of time."""
-        return self.asks >= HOT_ASKS and self.stored_at + self.ttl - now <= refresh_window(self.ttl)
+        left = self.stored_at + self.ttl - now
+        return left <= self.window and self.asks >= HOT_ASKS
 
 
 def entry_bytes(key: bytes, answer: Answer) -> int:

@@ -43,9 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         goals.record(results)
     if arguments.gate and (reasons := goals.gate(results)):
         print("\n".join(f"GATE: {reason}" for reason in reasons), file=sys.stderr)
-        print(
-            "GATE: measuring it again, with more rounds: other programs may have been in the way", file=sys.stderr
-        )
+        print("GATE: measuring it again, with more rounds: other programs may have been in the way", file=sys.stderr)
         if reasons := goals.gate(measure(plan.GATE)):
             print("\n".join(f"GATE: {reason}" for reason in reasons), file=sys.stderr)
             return 1

@@ -18,6 +18,7 @@ GO_HINT = "install Go 1.26 or newer from the Go project's download page (Debian'
 HOW_TO_GET = {
     "dig": "apt-get install bind9-dnsutils",
     "dnsperf": "apt-get install dnsperf",
+    "conntrack": "apt-get install conntrack",
     "gcc": "apt-get install gcc libc6-dev",
     "go": GO_HINT,
     "ip": "apt-get install iproute2",

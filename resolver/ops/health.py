@@ -18,7 +18,7 @@ from typing import Final
 from resolver.cache.store import Store
 from resolver.engine import Engine
 from resolver.message import codes, names
-from resolver.message.query import HEADER
+from resolver.message.ask import write_identity_query
 from resolver.ops.pulse import Pulse
 from resolver.ops.requests import JSON, Request, Response, Routes
 from resolver.upstream.routes import Route
@@ -31,9 +31,6 @@ ANSWER_SECONDS: Final = 1.0
 """How long its own answer may take."""
 PULSE_LOST_SECONDS: Final = 10.0
 _REMEMBERED_SECONDS = 1.0
-_TXT = 16
-_CHAOS = 3
-_ID_SERVER = b"\2id\6server\0" + _TXT.to_bytes(2, "big") + _CHAOS.to_bytes(2, "big")  # RFC 4892 section 3
 _REPLY_BYTES = 512
 
 
@@ -94,7 +91,7 @@ async def ask_itself(place: Place, seconds: float) -> float | str:
     """Ask whoever listens there over UDP for `id.server. CH TXT`: the seconds any reply took, or why there is none."""
     loop = asyncio.get_running_loop()
     query_id = os.urandom(2)
-    query = query_id + HEADER.pack(0, 0, 1, 0, 0, 0)[2:] + _ID_SERVER
+    query = write_identity_query(query_id)
     started_at = monotonic()
     try:
         with socket.socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET, socket.SOCK_DGRAM) as sock:

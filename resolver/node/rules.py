@@ -1,0 +1,64 @@
+"""The resolver's table in nftables, as the text of one transaction.
+
+`notrack` stands at the raw priority (-300), before conntrack (-200) and so before kube-proxy's address translation: a
+packet that conntrack never saw is not translated, which is how questions to the cluster DNS's service address stay on
+the node where that address is one of ours. Both directions at both hooks, because a question of the node itself passes
+`output`, then `prerouting` on loopback, and so does its reply. The accept rules are those of NodeLocal DNSCache; in a
+table of one's own they end the way through that table only, see docs/node.md.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+TABLE: Final = "nodelocaldns"
+"""Of the family inet: both IP versions in one table."""
+_DNS = "meta l4proto {{ tcp, udp }} {family} {side}addr {{ {addresses} }} th {side}port {port}"
+_ADMIN = "{family} {side}addr {{ {addresses} }} tcp {side}port {port}"
+_REMOVE = f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
+"""Also where there is none: adding one that exists changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`put` replaces what is in our table, `remove` leaves no table; each is one transaction. `count` is of rules."""
+
+    put: str
+    count: int
+    remove: str = _REMOVE
+
+
+def write_rules(listen: Iterable[str], port: int, admin: Iterable[str], admin_port: int) -> Rules:
+    """Rules for questions to `listen` (addresses of both families) at `port`, and TCP to `admin` at `admin_port`."""
+    dns = list(_by_family(listen))
+    to = [_DNS.format(family=family, side="d", addresses=each, port=port) for family, each in dns]
+    back = [_DNS.format(family=family, side="s", addresses=each, port=port) for family, each in dns]
+    admins = [
+        _ADMIN.format(family=family, side=side, addresses=each, port=admin_port)
+        for family, each in _by_family(admin)
+        for side in "ds"
+    ]
+    untracked = [f"{match} notrack" for match in (*to, *back, *admins)]
+    chains = (
+        ("prerouting", "prerouting", -300, untracked),
+        ("output", "output", -300, untracked),
+        ("input_accept", "input", 0, [f"{match} accept" for match in to]),
+        ("output_accept", "output", 0, [f"{match} accept" for match in back]),
+    )
+    text = "".join(_chain(*chain) for chain in chains)
+    put = f"{_REMOVE}table inet {TABLE} {{\n{text}}}\n"
+    return Rules(put, sum(len(rules) for *_, rules in chains))
+
+
+def _by_family(addresses: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """The word for a family and its addresses, for the families that have any; each address once."""
+    parsed = [ip_address(address) for address in dict.fromkeys(addresses)]
+    for family, version in (("ip", 4), ("ip6", 6)):
+        if of_family := [str(address) for address in parsed if address.version == version]:
+            yield family, ", ".join(of_family)
+
+
+def _chain(name: str, hook: str, priority: int, rules: Sequence[str]) -> str:
+    body = "".join(f"\t\t{rule}\n" for rule in rules)
+    return f"\tchain {name} {{\n\t\ttype filter hook {hook} priority {priority}; policy accept;\n{body}\t}}\n"

@@ -4,7 +4,6 @@ The engine knows the cache, the zones and the lookups, and no sockets: listeners
 back. `answer` is the synchronous half (every hit ends there), `ask` starts or joins a lookup for what it left pending.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 from resolver.admission import Admission, Clients
@@ -25,14 +24,13 @@ from resolver.message.reply import (
     write_rejection,
     write_reply,
 )
-from resolver.outcome import Drop, Observer, Outcome, Pending, Reply, Source, Via
+from resolver.outcome import DEFECT, Drop, Landed, Observer, Outcome, Pending, Reply, Source, Via
 from resolver.tally import Tallies
 from resolver.upstream.exchange import Failed
 from resolver.upstream.inflight import Flights
 from resolver.upstream.lookup import Lookups, Result
 from resolver.upstream.routes import Route, Routes
 from resolver.upstream.server import Server
-from resolver.waiter import DEFECT, Landed, Waiter
 
 TCP_IDLE_SECONDS: Final = 10.0
 """How long a client's connection may be idle; told to clients that ask (RFC 7828)."""
@@ -55,7 +53,7 @@ class Engine:
     def __init__(self, lookups: Lookups, routes: Routes[Server], cache: Cache, allowed: Clients = ()) -> None:
         self._clock = lookups.clock
         self._lookups = lookups
-        self.flights: Flights[Landed] = Flights(lookups, self._land, DEFECT)
+        self.flights: Flights[Pending, Landed] = Flights(lookups, self._land, self._deliver, DEFECT)
         self.store = Store(0)
         self.failures = Failures()
         self.ready = Budget(0)
@@ -142,13 +140,13 @@ class Engine:
         """The reply to a pending question when there is no time left for a lookup: a stale answer, or SERVFAIL."""
         return self._write_failed(pending, _STOPPING)
 
-    def ask(self, pending: Pending, respond: Callable[[bytes], None]) -> None:
-        """Have a pending question looked up; `respond` is called once with the reply, now or later."""
-        waiter = Waiter(self, pending, respond)
-        if not self.flights.join(pending.query.key, pending.route, waiter.landed):
-            respond(self._write_failed(pending, _TOO_MANY))
+    def ask(self, pending: Pending) -> None:
+        """Have a pending question looked up; its `respond` is called once with the reply, now or later."""
+        if not self.flights.join(pending.query.key, pending.route, pending):
+            pending.answer(self._write_failed(pending, _TOO_MANY))
         elif pending.stale is not None:
-            self._lookups.timers.at(pending.since + self._cache.stale_after_seconds, waiter.serve_stale)
+            when = pending.since + self._cache.stale_after_seconds
+            self._lookups.timers.at(when, lambda _now: self._serve_stale(pending))
 
     def spent(self, hits: int, seconds: float) -> None:
         """A listener has sent so many ready replies, each within `seconds` of reading its query."""
@@ -166,7 +164,30 @@ class Engine:
         self.ready.clear()
         return self.store.clear()
 
-    def write_landed(self, pending: Pending, landed: Landed) -> bytes:
+    def _deliver(self, pending: Pending, landed: Landed) -> None:
+        """The flight that a client waits for is home."""
+        if pending.respond is None:
+            return
+        try:
+            reply = self._write_landed(pending, landed)
+        except Exception:
+            # Whoever waits gets a reply even if writing it has failed; the listener keeps a place for it until then.
+            pending.answer(write_failure(pending.query, codes.SERVFAIL))
+            raise
+        pending.answer(reply)
+
+    def _serve_stale(self, pending: Pending) -> None:
+        """The client has waited for a fresh answer long enough (RFC 8767 section 5)."""
+        if pending.respond is None or pending.stale is None:
+            return
+        try:
+            reply = self._write_stale(pending, pending.stale)
+        except Exception:
+            pending.answer(write_failure(pending.query, codes.SERVFAIL))
+            raise
+        pending.answer(reply)
+
+    def _write_landed(self, pending: Pending, landed: Landed) -> bytes:
         """The reply to a query whose flight has landed."""
         if landed.answer is None:
             return self._write_failed(pending, landed.ede)
@@ -181,7 +202,7 @@ class Engine:
         self._count(pending, reply, Source.UPSTREAM, landed.answer.kind)
         return reply
 
-    def write_stale(self, pending: Pending, entry: Entry) -> bytes:
+    def _write_stale(self, pending: Pending, entry: Entry) -> bytes:
         """A reply from an expired answer (RFC 8767 section 4)."""
         query, via, answer = pending.query, pending.via, entry.answer
         entry.turn += 1
@@ -240,13 +261,13 @@ class Engine:
             return Landed(None, None, result.ede)
         if key in self.failures:
             self.failures.forget(key)
-        entry = self.store.put(key, result.answer, route.zone, route.label, str(result.server), now)
+        entry = self.store.put(key, result.answer, route.zone, route.label, result.server.name, now)
         return Landed(result.answer, entry, None)
 
     def _write_failed(self, pending: Pending, ede: Ede | None) -> bytes:
         """What to say when there is no fresh answer: a stale one if there is one, otherwise SERVFAIL and the reason."""
         if pending.stale is not None:
-            return self.write_stale(pending, pending.stale)
+            return self._write_stale(pending, pending.stale)
         keepalive = TCP_IDLE_SECONDS if pending.via.tcp else None
         reply = write_failure(pending.query, codes.SERVFAIL, ede, keepalive_seconds=keepalive)
         self._count(pending, reply, Source.FAILURE, "failure")

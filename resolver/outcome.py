@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from resolver.cache.packets import Packets
 from resolver.cache.store import Entry
+from resolver.message import codes
+from resolver.message.answer import Answer
 from resolver.message.query import Query
+from resolver.message.reply import Ede
 from resolver.upstream.routes import Route
 from resolver.upstream.server import Server
 
@@ -41,16 +44,29 @@ class Reply(NamedTuple):
     packet: bytes
 
 
-class Pending(NamedTuple):
-    """A question that has to be looked up first (`Engine.ask`)."""
+class Pending:
+    """A question that has to be looked up first (`Engine.ask`), and the one reply that is owed to its client."""
 
-    query: Query
-    client: str
-    via: Via
-    route: Route[Server]
-    stale: Entry | None
-    """An expired answer that may be served if no fresh one comes soon."""
-    since: float
+    __slots__ = ("client", "query", "respond", "route", "since", "stale", "via")
+
+    def __init__(
+        self, query: Query, client: str, via: Via, route: Route[Server], stale: Entry | None, since: float
+    ) -> None:
+        self.query = query
+        self.client = client
+        self.via = via
+        self.route = route
+        self.stale = stale
+        """An expired answer that may be served if no fresh one comes soon."""
+        self.since = since
+        self.respond: Callable[[bytes], None] | None = None
+        """Sends the reply; None: nobody waits for one, or it is sent."""
+
+    def answer(self, reply: bytes) -> None:
+        """Send the reply. Whatever comes first counts: the fresh answer, the stale one, or the news of a failure."""
+        respond, self.respond = self.respond, None
+        if respond is not None:
+            respond(reply)
 
 
 class Drop(Enum):
@@ -58,6 +74,16 @@ class Drop(Enum):
 
     NOT_A_QUERY = "not a query"
 
+
+class Landed(NamedTuple):
+    """What a flight brought home: an answer (and its entry, where it is remembered), or the reason of a failure."""
+
+    answer: Answer | None
+    entry: Entry | None
+    ede: Ede | None
+
+
+DEFECT = Landed(None, None, Ede(codes.EDE_OTHER, "the answer could not be handled"))
 
 Outcome = Reply | Pending | Drop
 Observer = Callable[[Query, bytes, str, Via, Source, float], None]

@@ -143,7 +143,7 @@ class Connection(asyncio.BufferedProtocol):
         self._unstick()
         self._work(monotonic())
 
-    def settle(self, reply: bytes) -> None:
+    def _settle(self, reply: bytes) -> None:
         """Send the reply to a query that had to be looked up."""
         self._in_flight -= 1
         self._put(reply)  # what else there is to do follows at the end of this turn
@@ -216,7 +216,8 @@ class Connection(asyncio.BufferedProtocol):
             self._put(outcome.packet)
         elif isinstance(outcome, Pending):
             self._in_flight += 1
-            guard.ask(outcome, _Due(self), now)
+            outcome.respond = self._settle
+            guard.ask(outcome, now)
 
     def _put(self, reply: bytes) -> None:
         """Have a reply sent with the others of this turn of the loop."""
@@ -275,17 +276,3 @@ class Connection(asyncio.BufferedProtocol):
     def _count(self, ending: Ending | None) -> None:
         if ending is not None:
             self._listener.ended[ending] += 1
-
-
-class _Due:
-    """A reply that is owed to a connection; calling it sends the reply, once."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection: Connection | None = connection
-
-    def __call__(self, reply: bytes) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.settle(reply)

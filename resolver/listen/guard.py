@@ -5,15 +5,12 @@ once per second) and to be answered with SERVFAIL, while all other packets go on
 """
 
 import logging
-from collections.abc import Callable
 
 from resolver.engine import Engine
 from resolver.message import codes
 from resolver.message.query import BadPacket, read_query
 from resolver.message.reply import write_failure
 from resolver.outcome import Drop, Outcome, Pending, Reply, Via
-
-Respond = Callable[[bytes], None]
 
 _log = logging.getLogger(__name__)
 _LOG_INTERVAL_SECONDS = 1.0
@@ -40,13 +37,13 @@ class Guard:
             reply = _servfail(packet)
             return Drop.NOT_A_QUERY if reply is None else Reply(reply)
 
-    def ask(self, pending: Pending, respond: Respond, now: float) -> None:
-        """Have the engine look up what is pending; `respond` is called in any case."""
+    def ask(self, pending: Pending, now: float) -> None:
+        """Have the engine look up what is pending; its `respond` is called in any case."""
         try:
-            self._engine.ask(pending, respond)
+            self._engine.ask(pending)
         except Exception:  # noqa: BLE001 - see the module
             self._report(pending.client, now)
-            respond(write_failure(pending.query, codes.SERVFAIL))
+            pending.answer(write_failure(pending.query, codes.SERVFAIL))
 
     def _report(self, client: str, now: float) -> None:
         """Inside an except block only."""

@@ -8,6 +8,7 @@ packet would be: its client asks again.
 import asyncio
 import errno
 import socket
+from functools import partial
 from time import monotonic
 
 from resolver.engine import Engine
@@ -40,14 +41,15 @@ class UdpListener:
         self._datagrams: Datagrams = datagrams(sock)
         self._engine = engine
         self._ready = via.ready
-        self._due: set[_Due] = set()
+        self._owed = 0
         self._closing = False
+        self._given_up = False
         self._settled: asyncio.Event | None = None
 
     @property
     def pending(self) -> int:
         """Queries whose replies are being looked up."""
-        return len(self._due)
+        return self._owed
 
     async def start(self) -> None:
         """Begin to read."""
@@ -68,14 +70,15 @@ class UdpListener:
                 break
             await asyncio.sleep(0)  # lets lookups finish meanwhile
         self._closing = True
-        if self._due:
+        if self._owed:
             self._loop.add_reader(self.sock, self.read_batch)
             self._settled = asyncio.Event()
             try:
                 async with asyncio.timeout(deadline - monotonic()):
                     await self._settled.wait()
             except TimeoutError:
-                self._due.clear()
+                self._given_up = True
+                self._owed = 0
             self._loop.remove_reader(self.sock)
             self.read_batch()
         self._close_socket()
@@ -111,13 +114,14 @@ class UdpListener:
             engine.spent(hits, monotonic() - now)
         return read
 
-    def settle(self, due: "_Due", reply: bytes) -> None:
+    def _settle(self, peer: Peer, reply: bytes) -> None:
         """Send the reply to a query that had to be looked up."""
-        if due in self._due:
-            self._due.remove(due)
-            self._send(reply, due.peer)
-            if self._settled is not None and not self._due:
-                self._settled.set()
+        if self._given_up:
+            return
+        self._owed -= 1
+        self._send(reply, peer)
+        if self._settled is not None and not self._owed:
+            self._settled.set()
 
     def _handle(self, packet: bytes, peer: Peer, now: float) -> None:
         outcome = self.guard.outcome(packet, peer[0], now)
@@ -130,9 +134,9 @@ class UdpListener:
         if self._closing:
             self._send(self._engine.turn_away(pending), peer)
             return
-        due = _Due(self, peer)
-        self._due.add(due)
-        self.guard.ask(pending, due, now)
+        self._owed += 1
+        pending.respond = partial(self._settle, peer)
+        self.guard.ask(pending, now)
 
     def _send(self, reply: bytes, peer: Peer) -> None:
         try:
@@ -146,16 +150,3 @@ class UdpListener:
     def _count(self, error: OSError) -> None:
         reason = errno.errorcode.get(error.errno or 0, "other")
         self.lost[reason] = self.lost.get(reason, 0) + 1
-
-
-class _Due:
-    """A reply that is owed to somebody; calling it sends the reply, once."""
-
-    __slots__ = ("_listener", "peer")
-
-    def __init__(self, listener: UdpListener, peer: Peer) -> None:
-        self._listener = listener
-        self.peer = peer
-
-    def __call__(self, reply: bytes) -> None:
-        self._listener.settle(self, reply)

@@ -9,7 +9,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from resolver.config import Config, ResolvConf, Upstream, Zone, parse_resolv_conf
 from resolver.ops.logs import event
 from resolver.ops.watch import FileWatch, read_text
-from resolver.upstream.lookup import Lookups, Prober
+from resolver.upstream.lookup import Lookups
+from resolver.upstream.probe import Prober
 from resolver.upstream.routes import Route, Routes
 from resolver.upstream.server import Server, Servers
 

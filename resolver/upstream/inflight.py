@@ -17,19 +17,29 @@ MAX_WAITERS = 16384
 """Clients waiting, all flights together: bounds the memory that an outage can cost, about 1 KiB each."""
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 
-class Flights(Generic[T]):
+class Flights(Generic[W, T]):
     """`land(key, route, result)` turns a result into what all waiters of the flight get, once per flight.
 
-    They get `defect` where it raises: a defect of ours is a failure to those who wait, not silence.
+    `deliver(waiter, landed)` gives it to one of them. They get `defect` where `land` raises: a defect of ours is a
+    failure to those who wait, not silence.
     """
 
-    def __init__(self, lookups: Lookups, land: Callable[[bytes, Route[Server], Result], T], defect: T) -> None:
+    def __init__(
+        self,
+        lookups: Lookups,
+        land: Callable[[bytes, Route[Server], Result], T],
+        deliver: Callable[[W, T], None],
+        defect: T,
+    ) -> None:
         self._lookups = lookups
         self._land = land
+        self._deliver = deliver
         self._defect = defect
-        self._waiters: dict[bytes, list[Callable[[T], None]]] = {}
+        self._done = self._landed  # bound once, not for each flight
+        self._waiters: dict[bytes, list[W]] = {}
         self.waiting = 0
         self.rejected_total = 0
         self.joined_total = 0
@@ -38,10 +48,10 @@ class Flights(Generic[T]):
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def join(self, key: bytes, route: Route[Server], waiter: Callable[[T], None] | None) -> bool:
+    def join(self, key: bytes, route: Route[Server], waiter: W | None) -> bool:
         """Wait for the answer to a question, starting its lookup if there is none; False: too many already.
 
-        `waiter` is called exactly once, later; None: nobody waits, the answer is for the cache.
+        The answer is delivered to `waiter` exactly once, later; None: nobody waits, the answer is for the cache.
         """
         waiters = self._waiters.get(key)
         if self.waiting >= MAX_WAITERS or (waiters is None and len(self._waiters) >= MAX_FLIGHTS):
@@ -56,7 +66,7 @@ class Flights(Generic[T]):
             return True
         self._waiters[key] = [] if waiter is None else [waiter]
         try:
-            self._lookups.start(key, route, lambda result: self._landed(key, route, result))
+            self._lookups.start(key, route, self._done)
         except Exception:
             # Whoever asks next must not join a lookup that never began.
             self.waiting -= len(self._waiters.pop(key))
@@ -73,6 +83,6 @@ class Flights(Generic[T]):
             landed = self._defect
         for waiter in waiters:
             try:
-                waiter(landed)
+                self._deliver(waiter, landed)
             except Exception as error:  # noqa: BLE001 - one waiter's trouble must not reach the others
                 self._lookups.loop.call_exception_handler({"message": "a reply could not be sent", "exception": error})

@@ -31,11 +31,11 @@ class Route(Generic[S]):
         """The zone's first name with its last dot: the value of the metrics' label `zone`."""
         self._turn = 0
 
-    def order(self, shuffle: Callable[[list[S]], None]) -> list[S]:
+    def order(self, shuffle: Callable[[list[S]], None]) -> Sequence[S]:
         """The servers in the order in which one question should try them: by policy, those that are down last."""
         servers = self.servers
         if len(servers) <= 1:  # none: an empty resolv.conf
-            return list(servers)
+            return servers
         ordered = list(servers)
         if self.zone.policy is Policy.RANDOM:
             shuffle(ordered)

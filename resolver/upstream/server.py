@@ -14,11 +14,11 @@ OpenChannel = Callable[[Upstream, Transport], Channel]
 class Server:
     """What a zone asks. Zones that name the same upstream and transport share one Server and its connections."""
 
-    __slots__ = ("_fallback", "_open", "_text", "channel", "durations", "health", "probing", "transport", "upstream")
+    __slots__ = ("_fallback", "_open", "channel", "durations", "health", "name", "probing", "transport", "upstream")
 
     def __init__(self, upstream: Upstream, transport: Transport, open_channel: OpenChannel) -> None:
         self.upstream = upstream
-        self._text = str(upstream)
+        self.name = str(upstream)
         self.transport = transport
         self.health = Health(random)
         self.durations: dict[int, Histogram] = {}
@@ -29,7 +29,7 @@ class Server:
         self._fallback: Channel | None = None
 
     def __str__(self) -> str:
-        return self._text
+        return self.name
 
     @property
     def tcp_channel(self) -> Channel:
@@ -45,12 +45,13 @@ class Server:
         """All that are open."""
         return (self.channel,) if self._fallback is None else (self.channel, self._fallback)
 
-    def observe(self, rcode: int, seconds: float) -> None:
-        """Count one answer."""
+    def answered(self, rcode: int, seconds: float, now: float) -> bool:
+        """Count one answer. True: the server was down until now."""
         histogram = self.durations.get(rcode)
         if histogram is None:
             histogram = self.durations[rcode] = Histogram()
         histogram.add(seconds)
+        return self.health.succeeded(now, seconds)
 
     def close(self) -> None:
         """Nobody asks this server any more."""

@@ -1,8 +1,8 @@
 """Many deadlines behind one timer of the event loop.
 
-Nearly every lookup is answered long before its deadline, so setting one must be cheap and forgetting one free: a
-deadline is an entry in a heap, and the loop's timer is set for the first of them only. What is no longer needed is
-recognised when its time comes (the callback returns at once).
+A deadline is an entry in a heap, and the loop's timer is set for the first of them only. What is no longer needed is
+recognised when its time comes (the callback returns at once). What always waits for the same length of time, as lookups
+do for their first answer, needs no heap: `Patience` keeps it in the order of its coming.
 """
 
 from asyncio import AbstractEventLoop, TimerHandle
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 from time import monotonic
+from typing import Protocol
 
 
 class Timers:
@@ -54,3 +55,49 @@ class Timers:
                 self._loop.call_exception_handler({"message": "a deadline could not be met", "exception": error})
         if heap and heap[0][0] < self._timer_at:
             self._set(heap[0][0])
+
+
+class Patient(Protocol):
+    """What `Patience` waits for."""
+
+    def overdue(self, now: float) -> None:
+        """It has taken too long."""
+
+
+class Patience:
+    """Calls `overdue(now)` of everything that began `seconds` ago and has not ended.
+
+    Nearly everything ends long before, so both cost one dict operation, and the timer goes off once in `seconds`.
+    """
+
+    __slots__ = ("_began", "_seconds", "_timers", "_waiting")
+
+    def __init__(self, timers: Timers, seconds: float) -> None:
+        self._timers = timers
+        self._seconds = seconds
+        self._began: dict[Patient, float] = {}
+        self._waiting = False
+
+    def begin(self, patient: Patient, now: float) -> None:
+        """Wait for this from now on."""
+        self._began[patient] = now
+        if not self._waiting:
+            self._waiting = True
+            self._timers.at(now + self._seconds, self._look)
+
+    def end(self, patient: Patient) -> None:
+        """It has ended, in time or not."""
+        self._began.pop(patient, None)
+
+    def _look(self, now: float) -> None:
+        began = self._began
+        self._waiting = False
+        while began:
+            patient = next(iter(began))
+            due = began[patient] + self._seconds
+            if due > now:
+                self._waiting = True
+                self._timers.at(due, self._look)
+                return
+            del began[patient]
+            self._timers.at(due, patient.overdue)  # in this same turn, and its exceptions are its own

@@ -187,7 +187,7 @@ def test_a_failure_is_forgotten_when_a_server_comes_back() -> None:
     assert rcode_of(asked.reply) == codes.SERVFAIL
     sent = len(world.sends)
     assert world.ask(WEB).replies
-    world.lookups.succeeded(world.server("a"), 0.001)
+    world.server("a").answered(0, 0.001, world.now)
     world.ask(WEB)
     assert len(world.sends) == sent + 1
 

@@ -233,7 +233,8 @@ class World:
         else:
             outcome = engine.answer(asked.packet, client, via, self.now)
         if isinstance(outcome, Pending):
-            engine.ask(outcome, asked.replies.append)
+            outcome.respond = asked.replies.append
+            engine.ask(outcome)
             self.loop.run_until(self.now)
         elif isinstance(outcome, Drop):
             asked.dropped = True

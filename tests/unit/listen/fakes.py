@@ -69,11 +69,11 @@ class FakeEngine:
     def refuse(self, packet: bytes, client: str, via: Via) -> Outcome:
         return Reply(packet[:2] + b"\x81\x85" + packet[4:])
 
-    def ask(self, pending: Pending, respond: Callable[[bytes], None]) -> None:
+    def ask(self, pending: Pending) -> None:
         packet = cast("bytes", pending.route)
         if pending.query.name.startswith(b"\x07askboom"):
             raise ZeroDivisionError("as asked")
-        self.pending[int.from_bytes(packet[:2], "big")] = lambda: respond(reply_to(packet))
+        self.pending[int.from_bytes(packet[:2], "big")] = lambda: pending.answer(reply_to(packet))
         self.arrived.set()
 
     def turn_away(self, pending: Pending) -> bytes:

@@ -13,6 +13,7 @@ from resolver.message.ask import write_query
 from resolver.message.reply import Ede
 from resolver.outcome import Pending, Reply
 from resolver.upstream.exchange import Failed, Finished
+from resolver.upstream.lookup import Done
 from resolver.upstream.routes import Route, Routes
 from resolver.upstream.server import Server, Servers
 from resolver.upstream.transport import ChannelState
@@ -63,13 +64,13 @@ class Stage:
         """See `lookup.Lookups`."""
         return self.now
 
-    def start(self, key: bytes, route: Route[Server], done: Callable[[Finished | Failed], None]) -> None:
+    def start(self, key: bytes, route: Route[Server], done: Done) -> None:
         """See `lookup.Lookups`."""
         name = names.to_text(key[:-5])
         qtype = int.from_bytes(key[-5:-3], "big")
         records = self.known.get(name)
         if records is None:
-            self._landing = lambda: done(Failed(Ede(codes.EDE_NETWORK_ERROR, "no server")))
+            self._landing = lambda: done(key, route, Failed(Ede(codes.EDE_NETWORK_ERROR, "no server")))
             return
         reply = DNSRecord.question(name, QTYPE[qtype]).reply()
         if records:
@@ -79,9 +80,8 @@ class Stage:
             reply.add_auth(*RR.fromZone(". 60 SOA ns. hostmaster. 1 2 3 4 60"))
         answer = read_answer(bytes(reply.pack()), key[:-1])
         server = route.servers[0]
-        server.health.succeeded(self.now, 0.002)
-        server.observe(answer.rcode, 0.002)
-        self._landing = lambda: done(Finished(answer, server))
+        server.answered(answer.rcode, 0.002, self.now)
+        self._landing = lambda: done(key, route, Finished(answer, server))
 
     def ask(self, name: str, qtype: int = codes.A, *, qclass: int = 1, tcp: bool = False, family: int = 4) -> bytes:
         """The reply to one query, hit or miss."""
@@ -93,7 +93,8 @@ class Stage:
             return outcome.packet
         assert isinstance(outcome, Pending)
         replies: list[bytes] = []
-        self.engine.ask(outcome, replies.append)
+        outcome.respond = replies.append
+        self.engine.ask(outcome)
         if not replies:
             self._landing()
         return replies[0]

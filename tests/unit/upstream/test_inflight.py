@@ -1,6 +1,7 @@
 """One lookup per question, any number of waiters, and a bound on both."""
 
 from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -43,15 +44,25 @@ class Held(Lookups):
         self.started.append(key)
         self.done[key] = done
 
+    def finish(self, key: bytes, result: Result) -> None:
+        self.done[key](key, ROUTE, result)
 
-def made() -> tuple[Held, Flights[str], list[bytes]]:
+
+Waiter = Callable[[str], None]
+
+
+def deliver(waiter: Waiter, landed: str) -> None:
+    waiter(landed)
+
+
+def made() -> tuple[Held, Flights[Waiter, str], list[bytes]]:
     held, landed = Held(), list[bytes]()
 
     def land(key: bytes, route: Route[Server], result: Result) -> str:
         landed.append(key)
         return "answer" if isinstance(result, Finished) else "failure"
 
-    return held, Flights(held, land, "defect"), landed
+    return held, Flights(held, land, deliver, "defect"), landed
 
 
 def test_all_who_ask_the_same_share_one_lookup_and_one_landing() -> None:
@@ -62,7 +73,7 @@ def test_all_who_ask_the_same_share_one_lookup_and_one_landing() -> None:
     assert held.started == [key()]
     assert (flights.waiting, flights.joined_total) == (100, 99)
     said: Answer = answer(answers=addresses(1))
-    held.done[key()](Finished(said, "ns1"))
+    held.finish(key(), Finished(said, "ns1"))
     assert got == ["answer"] * 100
     assert landed == [key()]
     assert (len(flights), flights.waiting) == (0, 0)
@@ -79,7 +90,7 @@ def test_a_lookup_that_nobody_waits_for_lands_all_the_same() -> None:
     held, flights, landed = made()
     assert flights.join(key(), ROUTE, None)
     assert flights.waiting == 0
-    held.done[key()](FAILED)
+    held.finish(key(), FAILED)
     assert landed == [key()]
 
 
@@ -88,7 +99,7 @@ def test_who_joins_a_lookup_that_nobody_waited_for_gets_its_result() -> None:
     got: list[str] = []
     flights.join(key(), ROUTE, None)
     flights.join(key(), ROUTE, got.append)
-    held.done[key()](FAILED)
+    held.finish(key(), FAILED)
     assert got == ["failure"]
     assert len(held.started) == 1
 
@@ -100,7 +111,7 @@ def test_a_waiter_may_ask_again_from_its_result() -> None:
         assert flights.join(key(), ROUTE, None)
 
     flights.join(key(), ROUTE, ask_again)
-    held.done[key()](FAILED)
+    held.finish(key(), FAILED)
     assert len(held.started) == 2
     assert len(flights) == 1
 
@@ -112,7 +123,7 @@ def test_more_questions_than_the_bound_are_refused_and_counted(monkeypatch: pyte
     assert [flights.join(key(f"n{n}."), ROUTE, got.append) for n in range(4)] == [True, True, True, False]
     assert flights.join(key("n0."), ROUTE, got.append), "joining costs no new lookup"
     assert (len(held.started), flights.rejected_total, flights.waiting) == (3, 1, 4)
-    held.done[key("n0.")](FAILED)
+    held.finish(key("n0."), FAILED)
     assert flights.join(key("n3."), ROUTE, got.append)
 
 
@@ -122,7 +133,7 @@ def test_more_waiters_than_the_bound_are_refused_and_counted(monkeypatch: pytest
     got: list[str] = []
     assert [flights.join(key(), ROUTE, got.append) for _ in range(3)] == [True, True, False]
     assert flights.rejected_total == 1
-    held.done[key()](FAILED)
+    held.finish(key(), FAILED)
     assert got == ["failure"] * 2
     assert flights.join(key(), ROUTE, got.append)
 
@@ -136,7 +147,7 @@ def test_a_waiter_that_raises_keeps_nobody_else_from_the_result() -> None:
 
     for waiter in (got.append, broken, got.append):
         flights.join(key(), ROUTE, waiter)
-    held.done[key()](FAILED)
+    held.finish(key(), FAILED)
     assert got == ["failure"] * 2
     assert len(held.complaints.heard) == 1
     assert flights.waiting == 0
@@ -148,10 +159,10 @@ def test_an_answer_that_cannot_be_kept_is_a_failure_and_not_the_end_of_its_quest
     def land(key: bytes, route: Route[Server], result: Result) -> str:
         raise RuntimeError("a defect")
 
-    flights, got = Flights(held, land, "failure"), list[str]()
+    flights, got = Flights[Waiter, str](held, land, deliver, "failure"), list[str]()
     flights.join(key(), ROUTE, got.append)
     flights.join(key(), ROUTE, got.append)
-    held.done[key()](FAILED)
+    held.finish(key(), FAILED)
     assert got == ["failure"] * 2
     assert len(held.complaints.heard) == 1
     assert (len(flights), flights.waiting) == (0, 0)
@@ -165,10 +176,10 @@ def test_a_lookup_that_cannot_begin_is_not_joined_by_the_next() -> None:
                 raise RuntimeError("a defect")
 
     held, got = Broken(), list[str]()
-    flights = Flights(held, lambda _key, _route, _result: "failure", "defect")
+    flights = Flights[Waiter, str](held, lambda _key, _route, _result: "failure", deliver, "defect")
     with pytest.raises(RuntimeError, match="a defect"):
         flights.join(key(), ROUTE, got.append)
     assert (len(flights), flights.waiting) == (0, 0)
     flights.join(key(), ROUTE, got.append)
-    held.done[key()](FAILED)
+    held.finish(key(), FAILED)
     assert got == ["failure"]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from resolver.config import Transport
 from resolver.upstream.exchange import MAX_SENDS, Failed, Finished
 from resolver.upstream.health import FAILURES_TO_DOWN
-from resolver.upstream.lookup import Prober, Result
+from resolver.upstream.lookup import Result
+from resolver.upstream.probe import Prober
 from resolver.upstream.transport import Problem
 from tests.unit.builders import addresses, answer_packet, key
 from tests.unit.world import World, zone
@@ -17,7 +18,7 @@ GOOD = answer_packet(answers=addresses(1))
 def look_up(world: World, bits: int = 0) -> list[Result]:
     results: list[Result] = []
     (route,) = world.engine.routes.all
-    world.lookups.start(key(bits=bits), route, results.append)
+    world.lookups.start(key(bits=bits), route, lambda _key, _route, result: results.append(result))
     return results
 
 

@@ -63,5 +63,5 @@ def test_servers_that_no_zone_names_are_closed_with_all_their_ways() -> None:
 def test_answers_are_counted_by_rcode() -> None:
     server = Server(ONE, Transport.TCP, Wire())
     for rcode in (0, 0, 3):
-        server.observe(rcode, 0.001)
+        server.answered(rcode, 0.001, 0.0)
     assert {rcode: sum(histogram.counts) for rcode, histogram in server.durations.items()} == {0: 2, 3: 1}

@@ -4,6 +4,7 @@ A query is small and regular (header, one question, at most an OPT record), so i
 follows no compression pointer: its cost is bounded by its length, and nothing but BadPacket can come out.
 """
 
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - the class has a lower-case name
 from typing import NamedTuple
@@ -19,6 +20,7 @@ _OPT_FIXED = Struct("!HHBBHH")  # type, UDP size, extended rcode, version, flags
 _OPTION = Struct("!HH")
 _RR_FIXED_BYTES = 10
 _DO = 0x8000
+_NO_QUERY = codes.QR | codes.OPCODE
 _BARE_HEADER = HEADER.pack(0, codes.RD, 1, 0, 0, 0)
 
 
@@ -72,12 +74,8 @@ def read_query(packet: bytes) -> Query:
     if len(packet) < HEADER_BYTES:
         raise BadPacket("shorter than a header", None)
     _, flags, questions, answers, authorities, additionals = HEADER.unpack_from(packet)
-    if flags & codes.QR:
-        raise BadPacket("a response, not a query", None)
-    if flags & codes.OPCODE:
-        raise BadPacket("operation not implemented", codes.NOTIMP)
-    if questions != 1:
-        raise BadPacket(f"{questions} questions in one query")
+    if questions != 1 or flags & _NO_QUERY:
+        raise _no_query(flags, questions)
     try:
         name_end = _name_end(packet, HEADER_BYTES)
         qtype, qclass = _TYPE_CLASS.unpack_from(packet, name_end)
@@ -85,18 +83,26 @@ def read_query(packet: bytes) -> Query:
         if answers or authorities:  # an IXFR rightly carries a SOA record (RFC 1995 section 3); no other query does
             rcode = codes.REFUSED if qtype == codes.IXFR else codes.FORMERR
             raise BadPacket("a query with records in its answer or authority section", rcode)
-        edns = None
-        if additionals:
-            edns = _read_additional(packet, end, additionals)
-        elif end != len(packet):
+        edns = _read_additional(packet[end:], additionals) if additionals else None
+        if not additionals and end != len(packet):
             raise BadPacket("bytes after the last record")
     except (IndexError, StructError):
         raise BadPacket("ends inside a record") from None
-    bits = (1 if edns is not None and edns.dnssec_ok else 0) | (2 if flags & codes.CD else 0)
+    bits = 0 if edns is None or not edns.dnssec_ok else 1
+    if flags & codes.CD:
+        bits |= 2
     # Only the name is folded: a type such as HTTPS (0x0041) holds the byte of a letter.
     # Length octets are below 64, so lower() cannot touch them.
     key = packet[HEADER_BYTES:name_end].lower() + packet[name_end:end] + _BITS[bits]
     return Query(packet[:2], flags, packet[HEADER_BYTES:end], key, qtype, qclass, edns)
+
+
+def _no_query(flags: int, questions: int) -> BadPacket:
+    if flags & codes.QR:
+        return BadPacket("a response, not a query", None)
+    if flags & codes.OPCODE:
+        return BadPacket("operation not implemented", codes.NOTIMP)
+    return BadPacket(f"{questions} questions in one query")
 
 
 def salvage(packet: bytes) -> Query:
@@ -133,14 +139,16 @@ def _name_end(packet: bytes, offset: int) -> int:
     return offset + 1
 
 
-def _read_additional(packet: bytes, offset: int, count: int) -> Edns | None:
+@lru_cache(64)  # clients of one kind send the same one with every query; exceptions are not kept
+def _read_additional(records: bytes, count: int) -> Edns | None:
     """The OPT record among `count` additional records, if there is one; other records are stepped over."""
     edns = None
+    offset = 0
     for _ in range(count):
-        owner_end = _name_end(packet, offset)
-        rtype, udp_bytes, _, version, flags, length = _OPT_FIXED.unpack_from(packet, owner_end)
+        owner_end = _name_end(records, offset)
+        rtype, udp_bytes, _, version, flags, length = _OPT_FIXED.unpack_from(records, owner_end)
         data = owner_end + _RR_FIXED_BYTES
-        if data + length > len(packet):
+        if data + length > len(records):
             raise IndexError
         if rtype == codes.OPT:
             if edns is not None:
@@ -149,10 +157,10 @@ def _read_additional(packet: bytes, offset: int, count: int) -> Edns | None:
                 raise BadPacket("an OPT record whose owner is not the root")
             if version != 0:
                 raise BadPacket(f"EDNS version {version}", codes.BADVERS)
-            keepalive = _has_keepalive(packet, data, data + length) if length else False
+            keepalive = _has_keepalive(records, data, data + length) if length else False
             edns = Edns(max(udp_bytes, codes.PLAIN_UDP_BYTES), bool(flags & _DO), keepalive)
         offset = data + length
-    if offset != len(packet):
+    if offset != len(records):
         raise BadPacket("bytes after the last record")
     return edns
 

@@ -9,7 +9,10 @@ from resolver.message.query import HEADER, HEADER_BYTES, BadPacket, Query, salva
 
 _TTL = Struct("!I")
 _OPT = Struct("!BHHBBHH")  # root, type, UDP size, extended rcode, version, flags, RDLENGTH
+_BARE_OPT = _OPT.pack(0, codes.OPT, codes.EDNS_UDP_BYTES, 0, 0, 0, 0)
+_BARE_OPT_DO = _OPT.pack(0, codes.OPT, codes.EDNS_UDP_BYTES, 0, 0, 0x8000, 0)
 _OPTION = Struct("!HH")
+_AFTER_ID = Struct("!HHHHH")  # flags, QDCOUNT, ANCOUNT, NSCOUNT, ARCOUNT
 STALE_TTL = 30  # RFC 8767 section 4
 MAX_ROTATIONS = 8
 _EDE_TEXT_BYTES = 200  # leaves room for everything else in 512 bytes
@@ -48,28 +51,28 @@ def write_reply(
     Where the room is too small, additional and authority records of a positive answer go first (RFC 2181 section 9);
     then the reply carries TC and no records at all, so that no partial set is ever used.
     """
-    rcode, kind = answer.rcode, answer.kind
+    rcode, records, counts = answer.rcode, answer.sections, answer.counts
     opt = write_opt(query, rcode, ede, keepalive_seconds)
-    records, counts = answer.sections, answer.counts
     fixed_bytes = HEADER_BYTES + len(query.question) + len(opt)
     if fixed_bytes + len(records) > room_bytes and ede is not None and ede.text:
         opt = write_opt(query, rcode, Ede(ede.code), keepalive_seconds)
         fixed_bytes = HEADER_BYTES + len(query.question) + len(opt)
-    truncated = 0
+    flags = codes.QR | codes.RA | query.flags & (codes.RD | codes.CD) | rcode & codes.RCODE
     if fixed_bytes + len(records) <= room_bytes:
         records = _dated(records, answer.ttls, cap, age)
         if turn and answer.rotation is not None:
             records = _rotated(records, answer.rotation, turn)
-    elif kind is Kind.POSITIVE and fixed_bytes + answer.answer_bytes <= room_bytes:
+    elif answer.kind is Kind.POSITIVE and fixed_bytes + answer.answer_bytes <= room_bytes:
         records = _dated(records[: answer.answer_bytes], answer.ttls[: counts[0]], cap, age)
         counts = (counts[0], 0, 0)
     else:
-        truncated, records, counts = codes.TC, b"", (0, 0, 0)
-    flags = _flags(query.flags, rcode) | truncated
+        flags |= codes.TC
+        records, counts = b"", (0, 0, 0)
     if answer.authentic and (query.flags & codes.AD or (query.edns is not None and query.edns.dnssec_ok)):
         flags |= codes.AD  # RFC 6840 section 5.8
-    header = HEADER.pack(0, flags, 1, counts[0], counts[1], counts[2] + (1 if opt else 0))
-    return b"".join((query.id, header[2:], query.question, records, opt))
+    answers, authorities, additionals = counts
+    header = _AFTER_ID.pack(flags, 1, answers, authorities, additionals + 1 if opt else additionals)
+    return query.id + header + query.question + records + opt
 
 
 def write_failure(query: Query, rcode: int, ede: Ede | None = None, *, keepalive_seconds: float | None = None) -> bytes:
@@ -99,6 +102,8 @@ def write_opt(query: Query, rcode: int, ede: Ede | None, keepalive_seconds: floa
     edns = query.edns
     if edns is None:
         return b""
+    if ede is None and rcode <= codes.RCODE and not (edns.keepalive and keepalive_seconds is not None):
+        return _BARE_OPT_DO if edns.dnssec_ok else _BARE_OPT
     options = b""
     if ede is not None:
         text = ede.text.encode("utf-8", "replace")[:_EDE_TEXT_BYTES]
@@ -117,6 +122,11 @@ def _flags(query_flags: int, rcode: int) -> int:
 
 
 def _dated(records: bytes, ttls: tuple[tuple[int, int], ...], cap: int, age: int) -> bytes:
+    if len(ttls) == 1:  # nearly always: one record, and no copy for patching it
+        ((offset, ttl),) = ttls
+        if ttl <= cap and not age:
+            return records
+        return records[:offset] + _TTL.pack(max(min(ttl, cap) - age, 0)) + records[offset + 4 :]
     dated = bytearray(records)
     for offset, ttl in ttls:
         _TTL.pack_into(dated, offset, max(min(ttl, cap) - age, 0))

@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 from ctypes import POINTER, Structure, c_char, c_int, c_size_t, c_uint, c_void_p
+from functools import lru_cache
 from typing import Any, Final
 
 MESSAGES: Final = 64
@@ -89,7 +90,7 @@ class Messages:
         `words` (length received) and `sizes` (length to send)."""
         self.data: Any = (c_char * (MESSAGES * stride))()
         self.view = memoryview(self.data).cast("B")
-        self._names = (c_char * (MESSAGES * _NAME_BYTES))()
+        self._names: Any = (c_char * (MESSAGES * _NAME_BYTES))()
         self._iovecs = (_Iovec * MESSAGES)()
         self._headers = (_Mmsghdr * MESSAGES)()
         data_at, names_at = ctypes.addressof(self.data), ctypes.addressof(self._names)
@@ -133,7 +134,8 @@ class Messages:
     def name(self, index: int) -> bytes:
         """The socket address of a slot, as the kernel wrote it."""
         start = index * _NAME_BYTES
-        return bytes(self._all_names[start : start + self.words[index * HEADER_WORDS + _NAMELEN_WORD]])
+        name: bytes = self._names[start : start + self.words[index * HEADER_WORDS + _NAMELEN_WORD]]
+        return name
 
     def put(self, index: int, name: bytes, packet: bytes) -> None:
         """Fill a slot with a packet (at most `slot_bytes`) and the socket address that it goes to."""
@@ -147,9 +149,12 @@ class Messages:
 
 def client_of(name: bytes) -> str:
     """The IP address in a socket address, as text."""
-    if len(name) < _NAME_BYTES:
-        return socket.inet_ntop(socket.AF_INET, name[4:8])
-    return socket.inet_ntop(socket.AF_INET6, name[8:24])
+    return _text(name[4:8] if len(name) < _NAME_BYTES else name[8:24])
+
+
+@lru_cache(1024)  # a node has a hundred pods, and each asks again and again
+def _text(address: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
 
 
 if _found is not None:

@@ -116,7 +116,7 @@ class Connection(Protocol):
         out = self._out
         if not out and self._transport is not None:
             self._loop.call_soon(self._flush)
-        out.append((len(query) + 2).to_bytes(2, "big") + query_id + query)
+        out += ((len(query) + 2).to_bytes(2, "big"), query_id, query)
         return ticket
 
     def _flush(self) -> None:
@@ -212,12 +212,13 @@ class Connection(Protocol):
         pending = self.pending
         matched = 0
         for packet in self._frames.feed(data):
-            ticket = pending.get(packet[:2])
+            query_id = packet[:2]
+            ticket = pending.get(query_id)
             if ticket is None or not is_answer_to(packet, ticket.question):
                 self.ignored += 1
                 self._useless_bytes += len(packet) + 2
                 continue
-            del pending[ticket.id]
+            del pending[query_id]
             matched += 1
             attempt = ticket.attempt
             if attempt is not None:

@@ -199,7 +199,7 @@ class Engine:
             query, landed.answer, room_bytes=room(query, tcp=via.tcp), cap=_cap(landed, route), turn=turn,
             keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
-        self._count(pending, reply, Source.UPSTREAM, landed.answer.kind)
+        self._count(pending, reply, Source.UPSTREAM, landed.answer.facts.kind)
         return reply
 
     def _write_stale(self, pending: Pending, entry: Entry) -> bytes:
@@ -210,28 +210,29 @@ class Engine:
             query, answer, room_bytes=room(query, tcp=via.tcp), cap=min(STALE_TTL, entry.cap), turn=entry.turn,
             ede=_STALE, keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
-        self._count(pending, reply, Source.STALE, answer.kind)
+        self._count(pending, reply, Source.STALE, answer.facts.kind)
         return reply
 
     def _hit(self, packet: bytes, query: Query, entry: Entry, client: str, via: Via, now: float) -> bytes:
         """Reply from a fresh entry, and leave the reply ready for the rest of this second."""
         answer, age = entry.answer, entry.age(now)
+        facts = answer.facts
         reply = write_reply(
             query, answer, room_bytes=room(query, tcp=via.tcp), cap=entry.cap, age=age,
             keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
         )  # fmt: skip
-        tally = self.tallies.cell(entry.label, via, query.qtype, answer.rcode, Source.HIT, answer.kind)
+        tally = self.tallies.cell(entry.label, via, query.qtype, facts.rcode, Source.HIT, facts.kind)
         replies: tuple[bytes, ...] = (reply,)
-        if answer.rotation is not None:
+        if facts.rotation is not None:
             entry.turn += 1
-            replies = rotations(reply, query, answer.rotation, entry.turn)
+            replies = rotations(reply, query, facts.rotation, entry.turn)
             reply = replies[-1]  # the ready replies begin with the first
         if self.observer is None:
             records = dated_records(reply, query, answer)
             renewal = None
             if records is not None:
                 base = HEADER_BYTES - 2 + len(query.question)
-                renewal = Renewal(entry.key, entry.stored_at, base, answer.ttls[:records], entry.cap)
+                renewal = Renewal(entry.key, entry.stored_at, base, facts.ttls[:records], entry.cap)
             tails = tuple(each[2:] for each in replies)
             via.ready.put(packet[2:], tails, entry.stored_at + age + 1, tally, renewal)
         else:
@@ -303,9 +304,9 @@ def _cap(landed: Landed, route: Route[Server]) -> int:
     """The TTL bound for the reply to a fresh answer: its entry's, or the zone's where it is not remembered."""
     if landed.entry is not None:
         return landed.entry.cap
-    if landed.answer is None or landed.answer.kind is Kind.POSITIVE:
+    if landed.answer is None or landed.answer.facts.kind is Kind.POSITIVE:
         return route.zone.max_ttl
-    return min(route.zone.max_nttl, landed.answer.negative_ttl or 0)
+    return min(route.zone.max_nttl, landed.answer.facts.negative_ttl or 0)
 
 
 def _recoveries(route: Route[Server]) -> int:

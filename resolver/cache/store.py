@@ -20,6 +20,9 @@ _SMALL_QUEUE_SHARE = 0.1
 _HUSK_SHARE = 1 / 16  # of the bound: what removed answers may go on taking while they wait in their queue
 _ENTRY_BYTES = 320  # measured: the Entry, its slot in the dict and a queue, its key's object header
 
+_FACTS_BYTES = 250  # measured: an answer's facts that no other answer shares
+_TTL_BYTES = 100  # and with each record
+
 
 class Entry:
     """One remembered answer."""
@@ -39,7 +42,7 @@ class Entry:
         self.answer = answer
         self.ttl = ttl
         self.window = refresh_window(ttl)
-        self.cap = zone.max_ttl if answer.kind is Kind.POSITIVE else ttl
+        self.cap = zone.max_ttl if answer.facts.kind is Kind.POSITIVE else ttl
         self.stored_at = now
         self.stale_until = now + ttl + zone.serve_stale_seconds
         self.label = label
@@ -62,7 +65,7 @@ class Entry:
 
 def entry_bytes(key: bytes, answer: Answer) -> int:
     """What remembering this answer counts against the bound."""
-    return _ENTRY_BYTES + len(key) + answer.memory_bytes
+    return _ENTRY_BYTES + len(key) + len(answer.sections) + _FACTS_BYTES + _TTL_BYTES * len(answer.facts.ttls)
 
 
 class Store:
@@ -107,7 +110,7 @@ class Store:
 
         An answer with TTL 0 still takes the place of an older one: that is no longer true.
         """
-        ttl = lifetime(answer, zone)
+        ttl = lifetime(answer.facts, zone)
         if ttl <= 0:
             self.remove(key)
             return None

@@ -19,9 +19,14 @@ from resolver.message.walk import MAX_TTL, POINTER, RECORD_BYTES, Walk
 # The types whose additional records help the asker; for the others the reply ends after the answer section.
 _RESPONSE_BITS = (codes.QR | codes.OPCODE) >> 8
 _RESPONSE = codes.QR >> 8
-_ADDRESS_BYTES = {b"\0\x01": 4, b"\0\x1c": 16}  # by type
-_ADDRESS_RECORD = Struct("!HHHIH")  # owner, type, class, TTL, RDLENGTH
-_NAME_ASKED = POINTER << 8 | HEADER_BYTES
+# By type: owner (the name asked for) and type, RDLENGTH, and the bytes of the whole record.
+_ADDRESSES = {
+    b"\0\x01": (b"\xc0\x0c\0\x01", b"\0\x04", 16),
+    b"\0\x1c": (b"\xc0\x0c\0\x1c", b"\0\x10", 28),
+}
+_FEW = 16
+"""Facts with more TTLs than this are not shared: each would be an object of its own all the same."""
+_TTL = Struct("!I")
 _OPT_BYTES = 11
 _USEFUL_ADDITIONALS = frozenset((codes.SRV, codes.MX, codes.NS, 35, 64, 65))
 
@@ -44,22 +49,20 @@ class Rotation(NamedTuple):
     records: int
 
 
-class Answer(NamedTuple):
-    """What one upstream server said to one question."""
+class Facts(NamedTuple):
+    """Everything about an answer but its records: one object for all answers that have it in common, as most do."""
 
     rcode: int
     kind: Kind
     truncated: bool
     authentic: bool
     """AD: the server validated the data (RFC 4035 section 3.2.3)."""
-    sections: bytes
-    """All records after the question, without OPT; pointers are relative to a message with this question."""
     counts: tuple[int, int, int]
-    """Records in the answer, authority and additional section of `sections`."""
+    """Records in the answer, authority and additional section of `Answer.sections`."""
     answer_bytes: int
-    """Where the answer section ends in `sections`."""
+    """Where the answer section ends in `Answer.sections`."""
     ttls: tuple[tuple[int, int], ...]
-    """(offset in `sections`, TTL in seconds) of every record."""
+    """(offset in `Answer.sections`, TTL in seconds) of every record."""
     positive_ttl: int
     """Smallest TTL of the answer section; 0 when it is empty."""
     negative_ttl: int | None
@@ -69,10 +72,13 @@ class Answer(NamedTuple):
     """The first extended error of the server's OPT record (code, UTF-8 text)."""
     has_opt: bool
 
-    @property
-    def memory_bytes(self) -> int:
-        """About what it takes to remember this answer, counted with the objects around the bytes."""
-        return len(self.sections) + 250 + 100 * len(self.ttls)
+
+class Answer(NamedTuple):
+    """What one upstream server said to one question."""
+
+    facts: Facts
+    sections: bytes
+    """All records after the question, without OPT; pointers are relative to a message with this question."""
 
 
 def is_answer_to(packet: bytes, question: bytes) -> bool:
@@ -110,43 +116,53 @@ def _read_addresses(packet: bytes, question: bytes) -> Answer | None:
     """The shape of most answers, read in one step: addresses of the name asked for, and at most a bare OPT record.
 
     None: it is another one, and `_read_any` has to look. Both read the same out of a packet that has this shape.
-    `make bench`, work "misses", pays for it: a fifth of the CPU of a miss.
+    `make bench`, work "misses", pays for it: a sixth of the CPU of a miss.
     """
     _, flags, questions, count, authorities, additionals = HEADER.unpack_from(packet)
-    address_bytes = _ADDRESS_BYTES.get(question[-4:-2])
-    if flags & (codes.TC | codes.RCODE) or authorities or additionals > 1 or address_bytes is None or questions != 1:
+    shape = _ADDRESSES.get(question[-4:-2])
+    if flags & (codes.TC | codes.RCODE) or authorities or additionals > 1 or shape is None or questions != 1:
         return None
+    head, length, record_bytes = shape
     base = HEADER_BYTES + len(question)
-    record_bytes = _ADDRESS_RECORD.size + address_bytes
     end = base + count * record_bytes
-    if not count or (additionals and not _is_bare_opt(packet, end)):
+    if not 0 < count <= _FEW or len(packet) < end or (additionals and not _is_bare_opt(packet, end)):
         return None
-    qtype = packet[base - 3] | packet[base - 4] << 8
-    ttls = []
-    ttl = 0
+    ttls = b""
     for at in range(base, end, record_bytes):
-        owner, rtype, _, ttl, length = _ADDRESS_RECORD.unpack_from(packet, at)
-        if owner != _NAME_ASKED or rtype != qtype or length != address_bytes or ttl > MAX_TTL:
+        if not packet.startswith(head, at) or not packet.startswith(length, at + 10):
             return None
-        ttls.append((at - base + 6, ttl))
-    sections = packet[base:end]
-    if len(sections) != end - base:
-        return None
-    one = count == 1
-    return Answer(
-        codes.NOERROR, Kind.POSITIVE, False, flags & codes.AD != 0, sections, _ONE_ANSWER if one else (count, 0, 0),
-        end - base, _one_ttl(ttl) if one else tuple(ttls), ttl if one else min(ttl for _, ttl in ttls), None,
-        None if one else Rotation(0, record_bytes, count), None, additionals == 1,
-    )  # fmt: skip
-
-
-_ONE_ANSWER = (1, 0, 0)
+        ttls += packet[at + 6 : at + 10]
+    facts = _address_facts(ttls, record_bytes, flags & codes.AD, additionals)
+    return None if facts is None else Answer(facts, packet[base:end])
 
 
 @lru_cache(1024)
-def _one_ttl(ttl: int) -> tuple[tuple[int, int], ...]:
-    """`Answer.ttls` of a single record, one object for all answers with this TTL."""
-    return ((6, ttl),)
+def _address_facts(ttls: bytes, record_bytes: int, authentic: int, opts: int) -> Facts | None:
+    """What there is to know of one or more such records beside their addresses. None: a TTL with the top bit set."""
+    seconds = [ttl for (ttl,) in _TTL.iter_unpack(ttls)]
+    if max(seconds) > MAX_TTL:
+        return None
+    count = len(seconds)
+    return Facts(
+        rcode=codes.NOERROR,
+        kind=Kind.POSITIVE,
+        truncated=False,
+        authentic=bool(authentic),
+        counts=(count, 0, 0),
+        answer_bytes=count * record_bytes,
+        ttls=tuple((number * record_bytes + 6, ttl) for number, ttl in enumerate(seconds)),
+        positive_ttl=min(seconds),
+        negative_ttl=None,
+        rotation=Rotation(0, record_bytes, count) if count > 1 else None,
+        ede=None,
+        has_opt=bool(opts),
+    )
+
+
+@lru_cache(256)
+def _shared(facts: Facts) -> Facts:
+    """Facts equal to these that were met before, or these."""
+    return facts
 
 
 def _is_bare_opt(packet: bytes, at: int) -> bool:
@@ -182,12 +198,11 @@ def _read_any(packet: bytes, question: bytes, *, dnssec_ok: bool) -> Answer:
     else:
         kept_ttls = len(ttls)
     sections = packet[base:end]
-    return Answer(
+    facts = Facts(
         rcode=rcode,
         kind=kind,
         truncated=bool(flags & codes.TC),
         authentic=bool(flags & codes.AD),
-        sections=sections,
         counts=(answer_count, authority_count, additionals),
         answer_bytes=answer_end - base,
         ttls=tuple(ttls[:kept_ttls]),
@@ -197,6 +212,7 @@ def _read_any(packet: bytes, question: bytes, *, dnssec_ok: bool) -> Answer:
         ede=walk.ede,
         has_opt=walk.has_opt,
     )
+    return Answer(facts if kept_ttls > _FEW else _shared(facts), sections)
 
 
 def _read_answers(walk: Walk, count: int, qtype: int) -> tuple[list[tuple[int, int]], int, bool]:
@@ -214,10 +230,11 @@ def _read_answers(walk: Walk, count: int, qtype: int) -> tuple[list[tuple[int, i
 def _cut_off(packet: bytes) -> Answer:
     """What is left of an answer that was cut in the middle of a record: the news that it was."""
     rcode = packet[3] & codes.RCODE
-    return Answer(
-        rcode=rcode, kind=_kind(rcode, answered=False), truncated=True, authentic=False, sections=b"", counts=(0, 0, 0),
+    facts = Facts(
+        rcode=rcode, kind=_kind(rcode, answered=False), truncated=True, authentic=False, counts=(0, 0, 0),
         answer_bytes=0, ttls=(), positive_ttl=0, negative_ttl=None, rotation=None, ede=None, has_opt=False,
     )  # fmt: skip
+    return Answer(facts, b"")
 
 
 def _read_additionals(walk: Walk, count: int, base: int, ttls: list[tuple[int, int]]) -> tuple[int, int]:

@@ -51,7 +51,8 @@ def write_reply(
     Where the room is too small, additional and authority records of a positive answer go first (RFC 2181 section 9);
     then the reply carries TC and no records at all, so that no partial set is ever used.
     """
-    rcode, records, counts = answer.rcode, answer.sections, answer.counts
+    facts, records = answer
+    rcode, counts = facts.rcode, facts.counts
     opt = write_opt(query, rcode, ede, keepalive_seconds)
     fixed_bytes = HEADER_BYTES + len(query.question) + len(opt)
     if fixed_bytes + len(records) > room_bytes and ede is not None and ede.text:
@@ -59,16 +60,16 @@ def write_reply(
         fixed_bytes = HEADER_BYTES + len(query.question) + len(opt)
     flags = codes.QR | codes.RA | query.flags & (codes.RD | codes.CD) | rcode & codes.RCODE
     if fixed_bytes + len(records) <= room_bytes:
-        records = _dated(records, answer.ttls, cap, age)
-        if turn and answer.rotation is not None:
-            records = _rotated(records, answer.rotation, turn)
-    elif answer.kind is Kind.POSITIVE and fixed_bytes + answer.answer_bytes <= room_bytes:
-        records = _dated(records[: answer.answer_bytes], answer.ttls[: counts[0]], cap, age)
+        records = _dated(records, facts.ttls, cap, age)
+        if turn and facts.rotation is not None:
+            records = _rotated(records, facts.rotation, turn)
+    elif facts.kind is Kind.POSITIVE and fixed_bytes + facts.answer_bytes <= room_bytes:
+        records = _dated(records[: facts.answer_bytes], facts.ttls[: counts[0]], cap, age)
         counts = (counts[0], 0, 0)
     else:
         flags |= codes.TC
         records, counts = b"", (0, 0, 0)
-    if answer.authentic and (query.flags & codes.AD or (query.edns is not None and query.edns.dnssec_ok)):
+    if facts.authentic and (query.flags & codes.AD or (query.edns is not None and query.edns.dnssec_ok)):
         flags |= codes.AD  # RFC 6840 section 5.8
     answers, authorities, additionals = counts
     header = _AFTER_ID.pack(flags, 1, answers, authorities, additionals + 1 if opt else additionals)
@@ -158,10 +159,11 @@ def dated_records(reply: bytes, query: Query, answer: Answer) -> int | None:
 
     None where that would not be enough: an address set whose orders have to change, or whose TTLs differ.
     """
-    rotation = answer.rotation
+    facts = answer.facts
+    rotation = facts.rotation
     if rotation is not None:
-        first = answer.counts[0] - rotation.records
-        if rotation.records > MAX_ROTATIONS or len({ttl for _, ttl in answer.ttls[first : answer.counts[0]]}) > 1:
+        first = facts.counts[0] - rotation.records
+        if rotation.records > MAX_ROTATIONS or len({ttl for _, ttl in facts.ttls[first : facts.counts[0]]}) > 1:
             return None
     _, _, _, answers, authorities, additionals = HEADER.unpack_from(reply)
     return int(answers + authorities + additionals) - (query.edns is not None)

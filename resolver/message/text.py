@@ -52,7 +52,7 @@ def records_text(question: bytes, answer: Answer, *, cap: int, age: int = 0) -> 
     base = HEADER_BYTES + len(question)
     shown = []
     owner_at = base
-    for offset, ttl in answer.ttls:
+    for offset, ttl in answer.facts.ttls:
         fixed = base + offset - 4
         rtype, rclass = (int.from_bytes(message[at : at + 2], "big") for at in (fixed, fixed + 2))
         data = base + offset + _FIRST_NAME
@@ -62,7 +62,7 @@ def records_text(question: bytes, answer: Answer, *, cap: int, age: int = 0) -> 
         parts = (owner, str(left), class_text(rclass), type_text(rtype), _data_text(message, data, length, rtype))
         shown.append(" ".join(parts))
         owner_at = data + length
-    answers, authorities, _ = answer.counts
+    answers, authorities, _ = answer.facts.counts
     return {
         "answer": shown[:answers],
         "authority": shown[answers : answers + authorities],

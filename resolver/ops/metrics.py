@@ -96,6 +96,8 @@ async def count_entries(store: Store) -> Counter[tuple[str, str]]:
     entries = list(store)
     counted: Counter[tuple[str, str]] = Counter()
     for start in range(0, len(entries), _ENTRIES_PER_TURN):
-        counted.update((entry.label, entry.answer.kind.value) for entry in entries[start : start + _ENTRIES_PER_TURN])
+        counted.update(
+            (entry.label, entry.answer.facts.kind.value) for entry in entries[start : start + _ENTRIES_PER_TURN]
+        )
         await asyncio.sleep(0)
     return counted

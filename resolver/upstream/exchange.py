@@ -110,11 +110,12 @@ class Exchange:
     def answered(self, send: Send, answer: Answer, now: float) -> None:
         """`send` was answered."""
         self._in_flight -= 1
-        if answer.truncated and not send.over_tcp:
+        facts = answer.facts
+        if facts.truncated and not send.over_tcp:
             self._again = send._replace(over_tcp=True, hedged=None)
-        elif answer.kind is not Kind.FAILURE and not answer.truncated:
+        elif facts.kind is not Kind.FAILURE and not facts.truncated:
             self._result = Finished(answer, send.server)
-        elif answer.rcode == codes.FORMERR and send.edns and not answer.has_opt:
+        elif facts.rcode == codes.FORMERR and send.edns and not facts.has_opt:
             self._again = send._replace(edns=False, hedged=None)
         else:
             self._refusal = (answer, send.server)
@@ -154,10 +155,10 @@ class Exchange:
 
     def _failure(self) -> Failed:
         if self._refusal is not None:
-            answer, server = self._refusal
-            if answer.ede is not None:
-                return Failed(Ede(answer.ede[0], answer.ede[1].decode("utf-8", "replace")))
-            said = "half of it" if answer.truncated else codes.RCODE_NAMES.get(answer.rcode, str(answer.rcode))
+            (facts, _), server = self._refusal
+            if facts.ede is not None:
+                return Failed(Ede(facts.ede[0], facts.ede[1].decode("utf-8", "replace")))
+            said = "half of it" if facts.truncated else codes.RCODE_NAMES.get(facts.rcode, str(facts.rcode))
             return Failed(Ede(codes.EDE_NO_REACHABLE_AUTHORITY, f"{server} answered {said}"))
         if not self._servers:
             return Failed(Ede(codes.EDE_NO_REACHABLE_AUTHORITY, "no upstream server is configured"))

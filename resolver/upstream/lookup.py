@@ -112,11 +112,12 @@ class _Lookup:
             except BadPacket:
                 pass
             else:
-                if answer.kind is not Kind.FAILURE and not answer.truncated:
+                facts = answer.facts
+                if facts.kind is not Kind.FAILURE and not facts.truncated:
                     server, now = self._servers[0], self.lookups.clock()
                     self._patience.end(self)
                     self._done = None
-                    if server.answered(answer.rcode, now - self._sent_at, now):
+                    if server.answered(facts.rcode, now - self._sent_at, now):
                         self.lookups.on_health(server)
                     done(self.key, self._route, Finished(answer, server))
                     return
@@ -231,7 +232,7 @@ class _Attempt:
             self._failed(Problem.MALFORMED, now)
             return
         self.waiting = False
-        if server.answered(answer.rcode, now - self.sent_at, now):
+        if server.answered(answer.facts.rcode, now - self.sent_at, now):
             lookups.on_health(server)
         self.exchange.answered(self.send, answer, now)
         lookup.proceed(now)

@@ -16,12 +16,12 @@ def soa(ttl: int, minimum: int) -> str:
 
 @pytest.mark.parametrize(("ttl", "seconds"), [(0, 0), (1, 1), (29, 29), (30, 30), (31, 30), (604800, 30)])
 def test_a_positive_answer_lives_as_long_as_its_ttl_and_max_ttl_at_most(ttl: int, seconds: int) -> None:
-    assert lifetime(answer(answers=addresses(1, ttl=ttl)), ZONE) == seconds
+    assert lifetime(answer(answers=addresses(1, ttl=ttl)).facts, ZONE) == seconds
 
 
 def test_the_shortest_ttl_of_an_answer_counts() -> None:
     said = answer(answers=["web.shop. 7 IN CNAME front.shop.", *addresses(2, "front.shop.", ttl=20)])
-    assert lifetime(said, ZONE) == 7
+    assert lifetime(said.facts, ZONE) == 7
 
 
 @pytest.mark.parametrize("rcode", ["NXDOMAIN", "NOERROR"])
@@ -31,12 +31,12 @@ def test_the_shortest_ttl_of_an_answer_counts() -> None:
 def test_a_negative_answer_lives_for_the_smaller_of_soa_ttl_and_minimum_and_max_nttl_at_most(
     rcode: str, soa_ttl: int, minimum: int, seconds: int
 ) -> None:
-    assert lifetime(answer(rcode=rcode, authority=[soa(soa_ttl, minimum)]), ZONE) == seconds
+    assert lifetime(answer(rcode=rcode, authority=[soa(soa_ttl, minimum)]).facts, ZONE) == seconds
 
 
 def test_a_negative_answer_behind_an_alias_lives_no_longer_than_the_alias() -> None:
     said = answer(answers=["web.shop. 4 IN CNAME gone.shop."], rcode="NXDOMAIN", authority=[soa(300, 60)])
-    assert lifetime(said, ZONE) == 4
+    assert lifetime(said.facts, ZONE) == 4
 
 
 NOT_REMEMBERED = {
@@ -50,7 +50,7 @@ NOT_REMEMBERED = {
 
 @pytest.mark.parametrize("said", NOT_REMEMBERED.values(), ids=NOT_REMEMBERED)
 def test_what_says_too_little_is_not_remembered(said: Answer) -> None:
-    assert lifetime(said, ZONE) == 0
+    assert lifetime(said.facts, ZONE) == 0
 
 
 def test_failures_in_a_row_are_remembered_longer_and_five_seconds_at_most() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.message import codes
-from resolver.message.answer import Kind, is_answer_to, read_answer
+from resolver.message.answer import Kind, _read_addresses, _read_any, is_answer_to, read_answer
 from resolver.message.query import BadPacket
 from tests.unit.builders import (
     FIRST_DATA,
@@ -58,7 +58,7 @@ def test_what_answers_another_question_is_no_answer(packet: bytes) -> None:
 def test_an_error_may_leave_out_a_question_that_could_not_be_read(rcode: int) -> None:
     packet = b"\0\0\x81" + bytes((0x80 | rcode,)) + b"\0" * 8
     assert is_answer_to(packet, WEB)
-    assert read_answer(packet, WEB).kind is Kind.FAILURE
+    assert read_answer(packet, WEB).facts.kind is Kind.FAILURE
 
 
 KINDS = [
@@ -77,22 +77,22 @@ KINDS = [
 
 @pytest.mark.parametrize(("packet", "kind"), KINDS)
 def test_the_kind_of_an_answer_follows_from_rcode_and_records(packet: bytes, kind: Kind) -> None:
-    assert read_answer(packet, WEB).kind is kind
+    assert read_answer(packet, WEB).facts.kind is kind
 
 
 def test_the_upper_bits_of_an_rcode_come_from_the_opt_record() -> None:
     packet = answer_packet()
     opt_at = len(packet) - 11
-    assert read_answer(with_bytes(packet, opt_at + 5, b"\1"), WEB).rcode == codes.BADVERS
+    assert read_answer(with_bytes(packet, opt_at + 5, b"\1"), WEB).facts.rcode == codes.BADVERS
 
 
 def test_an_answer_to_any_is_positive() -> None:
     packet = answer_packet(qtype="ANY", answers=["web.shop. 30 IN TXT x"])
-    assert read_answer(packet, question_wire("web.shop.", "ANY")).kind is Kind.POSITIVE
+    assert read_answer(packet, question_wire("web.shop.", "ANY")).facts.kind is Kind.POSITIVE
 
 
 def test_the_ttl_of_an_answer_is_its_smallest() -> None:
-    assert answer(answers=[CNAME, "front.shop. 30 IN A 10.0.0.1"]).positive_ttl == 20
+    assert answer(answers=[CNAME, "front.shop. 30 IN A 10.0.0.1"]).facts.positive_ttl == 20
 
 
 @pytest.mark.parametrize(
@@ -100,31 +100,32 @@ def test_the_ttl_of_an_answer_is_its_smallest() -> None:
 )
 def test_the_negative_ttl_is_the_smaller_of_soa_ttl_and_minimum(soa_ttl: int, minimum: int, ttl: int) -> None:
     soa = f"shop. {soa_ttl} IN SOA ns.shop. admin.shop. 1 3600 600 86400 {minimum}"
-    assert answer(rcode="NXDOMAIN", authority=[soa]).negative_ttl == ttl
+    assert answer(rcode="NXDOMAIN", authority=[soa]).facts.negative_ttl == ttl
 
 
 def test_without_soa_there_is_no_negative_ttl() -> None:
-    assert answer(rcode="NXDOMAIN").negative_ttl is None
-    assert answer(rcode="NXDOMAIN", authority=["shop. 30 IN NS ns.shop."]).negative_ttl is None
+    assert answer(rcode="NXDOMAIN").facts.negative_ttl is None
+    assert answer(rcode="NXDOMAIN", authority=["shop. 30 IN NS ns.shop."]).facts.negative_ttl is None
 
 
 def test_a_ttl_with_the_top_bit_set_means_zero() -> None:
-    assert read_answer(raw_answer(raw_record(b"\xc0\x0c", codes.A, b"abcd", 0x80000000)), WEB).positive_ttl == 0
+    assert read_answer(raw_answer(raw_record(b"\xc0\x0c", codes.A, b"abcd", 0x80000000)), WEB).facts.positive_ttl == 0
     assert (
-        read_answer(raw_answer(raw_record(b"\xc0\x0c", codes.A, b"abcd", 0x7FFFFFFF)), WEB).positive_ttl == 0x7FFFFFFF
+        read_answer(raw_answer(raw_record(b"\xc0\x0c", codes.A, b"abcd", 0x7FFFFFFF)), WEB).facts.positive_ttl
+        == 0x7FFFFFFF
     )
 
 
 def test_a_positive_address_answer_keeps_its_answer_section_only() -> None:
     read = answer(answers=addresses(2), authority=["shop. 30 IN NS ns.shop."], additional=["ns.shop. 9 IN A 10.9.9.9"])
-    assert read.counts == (2, 0, 0)
-    assert len(read.sections) == read.answer_bytes
+    assert read.facts.counts == (2, 0, 0)
+    assert len(read.sections) == read.facts.answer_bytes
 
 
 def test_the_addresses_of_services_come_along() -> None:
     srv = answer(qtype="SRV", answers=["web.shop. 30 IN SRV 1 1 80 a.shop."], additional=["a.shop. 30 IN A 10.0.0.1"])
-    assert srv.counts == (1, 0, 1)
-    assert len(srv.ttls) == 2
+    assert srv.facts.counts == (1, 0, 1)
+    assert len(srv.facts.ttls) == 2
 
 
 def test_what_follows_the_opt_record_is_left_out() -> None:
@@ -133,37 +134,37 @@ def test_what_follows_the_opt_record_is_left_out() -> None:
     service = raw_record(b"\xc0\x0c", codes.SRV, b"\0\1\0\1\0\x50\xc0\x0c")
     question = question_wire("web.shop.", "SRV")
     packet = raw_answer(service, opt_first, extra, counts=(1, 0, 2)).replace(WEB, question)
-    assert read_answer(packet, question).counts == (1, 0, 0)
+    assert read_answer(packet, question).facts.counts == (1, 0, 0)
 
 
 def test_the_first_extended_error_is_kept_up_to_a_length() -> None:
-    assert answer(rcode="SERVFAIL", ede=(22, b"no route")).ede == (22, b"no route")
-    assert answer(rcode="SERVFAIL", ede=(22, b"x" * 60000)).ede == (22, b"x" * 200)
+    assert answer(rcode="SERVFAIL", ede=(22, b"no route")).facts.ede == (22, b"no route")
+    assert answer(rcode="SERVFAIL", ede=(22, b"x" * 60000)).facts.ede == (22, b"x" * 200)
 
 
 def test_ad_and_tc_are_seen() -> None:
     read = answer(ad=True, tc=True)
-    assert (read.authentic, read.truncated) == (True, True)
+    assert (read.facts.authentic, read.facts.truncated) == (True, True)
 
 
 def test_addresses_with_one_owner_can_change_places() -> None:
-    assert answer(answers=addresses(3)).rotation == (0, 16, 3)
-    behind_alias = answer(answers=[CNAME, *addresses(3, "front.shop.")]).rotation
+    assert answer(answers=addresses(3)).facts.rotation == (0, 16, 3)
+    behind_alias = answer(answers=[CNAME, *addresses(3, "front.shop.")]).facts.rotation
     assert behind_alias is not None
     assert behind_alias.records == 3
-    six = answer(qtype="AAAA", answers=[f"web.shop. 30 IN AAAA fd00::{n}" for n in range(2)]).rotation
+    six = answer(qtype="AAAA", answers=[f"web.shop. 30 IN AAAA fd00::{n}" for n in range(2)]).facts.rotation
     assert six == (0, 28, 2)
 
 
 def test_what_is_no_set_of_addresses_stays_as_it_is() -> None:
-    assert answer(answers=addresses(1)).rotation is None
-    assert answer(qtype="TXT", answers=["web.shop. 30 IN TXT a", "web.shop. 30 IN TXT b"]).rotation is None
-    assert answer(answers=[*addresses(1), *addresses(1, "else.shop.")]).rotation is None
-    assert answer(answers=[*addresses(2), "web.shop. 30 IN TXT x"]).rotation is None
+    assert answer(answers=addresses(1)).facts.rotation is None
+    assert answer(qtype="TXT", answers=["web.shop. 30 IN TXT a", "web.shop. 30 IN TXT b"]).facts.rotation is None
+    assert answer(answers=[*addresses(1), *addresses(1, "else.shop.")]).facts.rotation is None
+    assert answer(answers=[*addresses(2), "web.shop. 30 IN TXT x"]).facts.rotation is None
 
 
 def test_only_the_addresses_at_the_end_change_places() -> None:
-    rotation = answer(answers=["web.shop. 30 IN TXT x", *addresses(2)]).rotation
+    rotation = answer(answers=["web.shop. 30 IN TXT x", *addresses(2)]).facts.rotation
     assert rotation is not None
     assert rotation.records == 2
 
@@ -230,7 +231,7 @@ def test_a_name_in_data_that_is_not_compressed_may_be_pointed_at() -> None:
     extra = raw_record(pointer(FIRST_DATA + 2), codes.A, b"abcd")
     question = question_wire("web.shop.", "TYPE64")
     packet = raw_answer(service, extra, counts=(1, 0, 1)).replace(WEB, question)
-    assert read_answer(packet, question).counts == (1, 0, 1)
+    assert read_answer(packet, question).facts.counts == (1, 0, 1)
 
 
 def test_a_chain_of_pointers_that_costs_much_is_refused() -> None:
@@ -262,11 +263,39 @@ def test_any_records_are_an_answer_or_a_bad_packet(
     read_or_none(raw_answer(rest, counts=(answers, authority, additional)), dnssec_ok=dnssec_ok)
 
 
+@given(
+    st.integers(1, 3), st.sampled_from([0, 30, 70000, 1 << 31]), st.booleans(), st.booleans(),
+    st.lists(st.tuples(st.integers(2, 90), st.integers(0, 255)), max_size=3), st.integers(0, 20), st.booleans(),
+)  # fmt: skip
+def test_the_quick_way_to_read_addresses_reads_what_the_long_way_reads(
+    count: int, ttl: int, edns: bool, tc: bool, changes: list[tuple[int, int]], cut: int, dnssec_ok: bool
+) -> None:
+    packet = bytearray(answer_packet(answers=addresses(count, ttl=ttl), edns=edns, tc=tc))
+    for at, value in changes:
+        packet[at % len(packet)] = value
+    changed = bytes(packet[: len(packet) - cut])
+    if len(changed) < 12 or not is_answer_to(changed, WEB):
+        return
+    quick = _read_addresses(changed, WEB)
+    if quick is not None:
+        assert quick == _read_any(changed, WEB, dnssec_ok=dnssec_ok)
+    elif not (changes or cut or tc or ttl >> 31):
+        raise AssertionError("the shape it is made for")
+
+
+def test_answers_of_one_shape_share_their_facts() -> None:
+    first, second = (answer(answers=[f"web.shop. 30 IN A 10.0.0.{last}"]) for last in (1, 2))
+    assert first.sections != second.sections
+    assert first.facts is second.facts
+    gone = [answer(f"{name}.shop.", rcode="NXDOMAIN", authority=[SOA]) for name in ("web", "www")]
+    assert gone[0].facts is gone[1].facts
+
+
 def test_a_truncated_answer_may_end_anywhere_and_is_still_a_truncated_answer() -> None:
     packet = answer_packet(answers=addresses(3), edns=False, tc=True)
     for end in range(12 + len(WEB), len(packet)):
         cut = read_answer(packet[:end], WEB)
-        assert (cut.truncated, cut.sections, cut.counts, cut.rcode) == (True, b"", (0, 0, 0), 0)
+        assert (cut.facts.truncated, cut.sections, cut.facts.counts, cut.facts.rcode) == (True, b"", (0, 0, 0), 0)
         with pytest.raises(BadPacket):
             read_answer(with_bytes(packet, 2, b"\x81\x80")[:end], WEB)
 

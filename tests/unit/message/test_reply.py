@@ -156,8 +156,8 @@ def test_each_turn_begins_with_another_address() -> None:
 
 def test_rotations_hold_the_same_records_in_other_orders() -> None:
     said = answer(answers=["web.shop. 20 IN CNAME front.shop.", *addresses(3, "front.shop.")])
-    assert said.rotation is not None
-    made = [shown(reply) for reply in rotations(reply_to(query(), said), query(), said.rotation)]
+    assert said.facts.rotation is not None
+    made = [shown(reply) for reply in rotations(reply_to(query(), said), query(), said.facts.rotation)]
     assert [records[0].split()[3] for records in made] == ["CNAME"] * 3
     assert len({tuple(records) for records in made}) == 3
     assert len({frozenset(records) for records in made}) == 1
@@ -166,17 +166,17 @@ def test_rotations_hold_the_same_records_in_other_orders() -> None:
 @pytest.mark.parametrize("count", [2, 7, 8, 9, 20, 50])
 def test_every_address_of_a_large_set_comes_first_at_some_turn(count: int) -> None:
     said = answer(answers=addresses(count))
-    assert said.rotation is not None
+    assert said.facts.rotation is not None
     base = reply_to(query(), said)
-    first = {orders(reply)[0] for turn in range(count) for reply in rotations(base, query(), said.rotation, turn)}
+    first = {orders(reply)[0] for turn in range(count) for reply in rotations(base, query(), said.facts.rotation, turn)}
     assert len(first) == count
 
 
 def test_a_truncated_reply_has_nothing_to_rotate() -> None:
     said = answer(answers=addresses(40))
-    assert said.rotation is not None
+    assert said.facts.rotation is not None
     reply = reply_to(query(), said, room_bytes=512)
-    assert rotations(reply, query(), said.rotation) == (reply,)
+    assert rotations(reply, query(), said.facts.rotation) == (reply,)
 
 
 SHAPES = st.sampled_from(
@@ -219,9 +219,9 @@ def test_every_reply_is_whole_fits_and_tells_no_higher_ttl_with_age(
         assert not shown_now.rr
         assert not shown_now.auth
     else:
-        assert len(shown_now.rr) == read.counts[0]
-        if read.kind is not Kind.POSITIVE:
-            assert len(shown_now.auth) == read.counts[1]
+        assert len(shown_now.rr) == read.facts.counts[0]
+        if read.facts.kind is not Kind.POSITIVE:
+            assert len(shown_now.auth) == read.facts.counts[1]
     for now, then in zip(shown_now.rr + shown_now.auth, shown_later.rr + shown_later.auth, strict=True):
         assert max(cap - age, 0) >= now.ttl >= then.ttl
     assert len([rr for rr in shown_now.ar if rr.rtype == codes.OPT]) == (asked.edns is not None)
@@ -256,7 +256,7 @@ def test_whatever_a_server_sends_the_reply_is_well_formed(
     assert all(record.ttl <= 30 for record in plain.records if record.rtype != codes.OPT)
     turned = walk(reply_to(asked, said, turn=turn))
     assert sorted(turned.records) == sorted(plain.records)
-    assert len(turned.records) == sum(said.counts) + 1
+    assert len(turned.records) == sum(said.facts.counts) + 1
 
 
 @given(st.data())
@@ -265,5 +265,5 @@ def test_the_reply_to_a_mutated_answer_is_well_formed(data: st.DataObject) -> No
     for _ in range(data.draw(st.integers(1, 5))):
         packet[data.draw(st.integers(0, len(packet) - 1))] = data.draw(st.integers(0, 255))
     said = read_or_none(bytes(packet[: data.draw(st.integers(len(packet) // 2, len(packet)))]))
-    if said is not None and said.kind is not Kind.FAILURE:
+    if said is not None and said.facts.kind is not Kind.FAILURE:
         walk(reply_to(query(), said, turn=data.draw(st.integers(0, 3))))

@@ -5,7 +5,7 @@ from dnslib import QTYPE, RD, RR, DNSRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.message.answer import Answer, Kind, read_answer
+from resolver.message.answer import Answer, Facts, Kind, read_answer
 from resolver.message.query import BadPacket
 from resolver.message.text import class_text, records_text, type_number, type_text
 
@@ -95,12 +95,11 @@ def test_no_data_of_any_type_raises(records: list[tuple[int, bytes]]) -> None:
 @given(st.binary(max_size=80), st.lists(st.integers(0, 70), max_size=5))
 def test_an_answer_that_no_server_could_have_sent_does_not_raise_either(sections: bytes, offsets: list[int]) -> None:
     ttls = tuple((offset, 1) for offset in offsets)
-    answer = Answer(
-        0, Kind.POSITIVE, truncated=False, authentic=False, sections=sections, counts=(len(ttls), 0, 0),
-        answer_bytes=len(sections), ttls=ttls, positive_ttl=1, negative_ttl=None, rotation=None, ede=None,
-        has_opt=False,
+    facts = Facts(
+        0, Kind.POSITIVE, truncated=False, authentic=False, counts=(len(ttls), 0, 0), answer_bytes=len(sections),
+        ttls=ttls, positive_ttl=1, negative_ttl=None, rotation=None, ede=None, has_opt=False,
     )  # fmt: skip
-    assert len(records_text(QUESTION, answer, cap=60)["answer"]) == len(ttls)
+    assert len(records_text(QUESTION, Answer(facts, sections), cap=60)["answer"]) == len(ttls)
 
 
 def test_types_have_names_or_numbers() -> None:

@@ -80,7 +80,7 @@ class Stage:
             reply.add_auth(*RR.fromZone(". 60 SOA ns. hostmaster. 1 2 3 4 60"))
         answer = read_answer(bytes(reply.pack()), key[:-1])
         server = route.servers[0]
-        server.answered(answer.rcode, 0.002, self.now)
+        server.answered(answer.facts.rcode, 0.002, self.now)
         self._landing = lambda: done(key, route, Finished(answer, server))
 
     def ask(self, name: str, qtype: int = codes.A, *, qclass: int = 1, tcp: bool = False, family: int = 4) -> bytes:

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from resolver import __version__
 from resolver.histogram import Histogram
 from resolver.message import codes
+from resolver.nodestate import BypassResult
 from resolver.ops.families import Values, counter, gauge, histogram, merged
 from resolver.ops.metrics import Sources
 from resolver.outcome import Source
@@ -53,6 +54,7 @@ class Exposition:
         yield from self._forward()
         yield from self._upstreams()
         yield from self._listeners()
+        yield from self._node()
         yield from self._resolver()
         yield from self._process.collect()
 
@@ -143,7 +145,7 @@ class Exposition:
         )  # fmt: skip
         yield counter(
             "coredns_nodecache_setup_errors_total", "What of the node could not be set up.", "errortype",
-            {(kind,): count for kind, count in sources.setup_errors.items()},
+            _by_reason(sources.node().setup_errors),
         )  # fmt: skip
         yield gauge(
             "coredns_build_info", "Stands for CoreDNS's, with the version of this resolver.",
@@ -197,6 +199,26 @@ class Exposition:
         yield counter(
             "nodelocaldns_tcp_ended_total", "Connections of clients that the resolver ended.", "reason",
             _by_reason(state.tcp_ended_total),
+        )  # fmt: skip
+
+    def _node(self) -> Iterator[Metric]:
+        """Of what the configuration asks for on the node; a metric without samples where it asks for nothing."""
+        node = self._sources.node()
+        yield gauge(
+            "nodelocaldns_node_addresses", "1 while the device has all the addresses that it shall have.", "device",
+            {(node.device,): not node.missing} if node.device else {},
+        )  # fmt: skip
+        yield gauge(
+            "nodelocaldns_node_rules", "1 while the rules that bypass conntrack are in force.", "",
+            {} if node.rules is None else {(): node.rules},
+        )  # fmt: skip
+        yield gauge(
+            "nodelocaldns_conntrack_bypass", "1 for what the last self-test of the bypass found.", "result",
+            {(each.value,): each is node.bypass.result for each in BypassResult} if node.bypass else {},
+        )  # fmt: skip
+        yield counter(
+            "nodelocaldns_node_repairs_total", "What was missing on the node and was put back.", "what",
+            _by_reason(node.repairs),
         )  # fmt: skip
 
     def _resolver(self) -> Iterator[Metric]:

@@ -19,6 +19,7 @@ from resolver.cache.store import Store
 from resolver.engine import Engine
 from resolver.message import codes, names
 from resolver.message.ask import write_identity_query
+from resolver.nodestate import NodeState
 from resolver.ops.pulse import Pulse
 from resolver.ops.requests import JSON, Request, Response, Routes
 from resolver.upstream.routes import Route
@@ -35,13 +36,19 @@ _REPLY_BYTES = 512
 
 
 class Health:
-    """The handler for /health. `places` gives where the resolver listens now."""
+    """The handler for /health. `places` gives where the resolver listens now, `node` what is known of the node."""
 
     def __init__(
-        self, places: Callable[[], Iterable[Place]], pulse: Pulse, *, answer_seconds: float = ANSWER_SECONDS
+        self,
+        places: Callable[[], Iterable[Place]],
+        pulse: Pulse,
+        *,
+        node: Callable[[], NodeState] = NodeState,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._places = places
         self._pulse = pulse
+        self._node = node
         self._answer_seconds = answer_seconds
         self._lock = asyncio.Lock()
         self._known: Response | None = None
@@ -82,6 +89,7 @@ class Health:
                 ],
                 "loopLagMilliseconds": round(self._pulse.lag_seconds * 1000, 3),
                 "worstLoopLagOfTheMinuteMilliseconds": round(self._pulse.worst_lag_seconds * 1000, 3),
+                "node": _show_node(self._node(), monotonic()),
             },
             ok=not reasons,
         )
@@ -107,6 +115,20 @@ async def ask_itself(place: Place, seconds: float) -> float | str:
         return f"no answer within {seconds:g} s"
     except OSError as error:
         return error.strerror or str(error)
+
+
+def _show_node(node: NodeState, now: float) -> dict[str, object]:
+    """A detail only, whatever it says: a restart would not put back what the node's keeper cannot."""
+    shown: dict[str, object] = {"ok": node.ok, "device": node.device, "missingAddresses": list(node.missing)}
+    shown["rules"] = node.rules
+    if node.bypass is not None:
+        shown["conntrackBypass"] = {
+            "result": node.bypass.result.value,
+            "reason": node.bypass.reason,
+            "secondsAgo": round(now - node.bypass.at),
+        }
+    shown["trouble"] = node.trouble
+    return shown
 
 
 class Readiness:

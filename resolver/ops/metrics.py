@@ -6,12 +6,13 @@ Nothing here imports prometheus_client (5 MiB): the first scrape does, in a thre
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from resolver.cache.store import Store
 from resolver.engine import Engine
+from resolver.nodestate import NodeState
 from resolver.ops.pulse import Pulse
 from resolver.ops.requests import Request, Response, Routes
 from resolver.upstream.server import Server
@@ -65,8 +66,8 @@ class Sources:
     port: Callable[[], int]
     """Of `listen.port`: part of the label `server`."""
     listeners: Callable[[], ListenerState] = ListenerState
-    setup_errors: Mapping[str, int] = field(default_factory=dict)
-    """What of the node could not be set up, by CoreDNS's error types."""
+    node: Callable[[], NodeState] = NodeState
+    """What the process with the privileges last said about the node."""
     log_dropped: Callable[[], int] = int
 
 

@@ -2,6 +2,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, ClassVar
 
 import pytest
@@ -9,6 +10,7 @@ import uvloop
 
 from resolver.config import Upstream, Zone
 from resolver.message.query import read_query
+from resolver.nodestate import Bypass, BypassResult, NodeState
 from resolver.ops.health import Health, Place, Readiness
 from resolver.ops.pulse import Pulse
 from resolver.ops.requests import Request, Response
@@ -84,6 +86,26 @@ def test_a_resolver_that_answers_itself_on_every_address_is_healthy(run: Run) ->
         assert (status, shown["status"], shown["reasons"]) == (200, "ok", [])
         assert [listener["answered"] for listener in shown["listeners"]] == [True, True]
         assert shown["listeners"][1]["address"] == f"[::1]:{places[1][1]}"
+
+    run(claim())
+
+
+def test_what_is_missing_on_the_node_is_told_and_no_lack_of_health(run: Run) -> None:
+    async def claim() -> None:
+        stage = Stage()
+        place = await Listener(stage).open("127.0.0.1")
+        bypass = Bypass(BypassResult.FAILED, "conntrack has an entry", monotonic())
+        node = NodeState("lo", ("169.254.20.10",), rules=False, bypass=bypass, trouble="no room")
+        status, shown = checked(await Health(lambda: [place], Pulse(stage.engine), node=lambda: node).show(ASKED))
+        assert (status, shown["reasons"]) == (200, [])
+        assert shown["node"] == {
+            "ok": False,
+            "device": "lo",
+            "missingAddresses": ["169.254.20.10"],
+            "rules": False,
+            "conntrackBypass": {"result": "failed", "reason": "conntrack has an entry", "secondsAgo": 0},
+            "trouble": "no room",
+        }
 
     run(claim())
 

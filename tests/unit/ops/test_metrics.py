@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from resolver.config import Transport, Upstream, Zone
 from resolver.histogram import BOUNDS_SECONDS
 from resolver.message import codes
+from resolver.nodestate import Bypass, BypassResult, NodeState
 from resolver.ops.metrics import ListenerState, MetricsPage, Sources, count_entries
 from resolver.ops.pulse import Pulse
 from resolver.ops.requests import Request
@@ -22,6 +23,15 @@ CHAOS = 3
 TXT = 16
 
 
+NODE = NodeState(
+    device="nodelocaldns",
+    rules=True,
+    bypass=Bypass(BypassResult.PASSED),
+    repairs={"interface": 2},
+    setup_errors={"interface_add": 1},
+)
+
+
 class Reloaded:
     successful = False
     succeeded_at = 1.5e9
@@ -31,7 +41,7 @@ class Reloaded:
 class Scraped:
     """One scrape, parsed: samples by name and by the labels that matter."""
 
-    def __init__(self, stage: Stage, *, listeners: ListenerState | None = None) -> None:
+    def __init__(self, stage: Stage, *, listeners: ListenerState | None = None, node: NodeState = NODE) -> None:
         state = listeners or ListenerState()
         sources = Sources(
             engine=stage.engine,
@@ -40,7 +50,7 @@ class Scraped:
             reload=Reloaded(),
             port=lambda: 5353,
             listeners=lambda: state,
-            setup_errors={"interface_add": 1},
+            node=lambda: node,
             log_dropped=lambda: 9,
         )
         response = asyncio.run(MetricsPage(sources).show(ASKED))
@@ -188,6 +198,11 @@ def test_what_others_count_is_passed_on() -> None:
     assert scraped.value("coredns_panics_total") == 1
     assert scraped.value("nodelocaldns_dropped_packets_total", reason="not_a_query") == 1
     assert scraped.value("coredns_nodecache_setup_errors_total", errortype="interface_add") == 1
+    assert scraped.value("nodelocaldns_node_addresses", device="nodelocaldns") == 1
+    assert scraped.value("nodelocaldns_node_rules") == 1
+    assert scraped.value("nodelocaldns_conntrack_bypass", result="passed") == 1
+    assert scraped.value("nodelocaldns_conntrack_bypass", result="failed") == 0
+    assert scraped.value("nodelocaldns_node_repairs_total", what="interface") == 2
     assert scraped.value("nodelocaldns_config_last_reload_successful") == 0
     assert scraped.value("nodelocaldns_config_last_reload_success_timestamp_seconds") == 1.5e9
     assert scraped.value("nodelocaldns_config_reloads_total", result="failure") == 2
@@ -233,3 +248,17 @@ def test_prometheus_client_is_imported_by_the_first_scrape_only() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_what_is_missing_on_the_node_shows() -> None:
+    node = NodeState(device="lo", missing=("169.254.20.10",), rules=False, bypass=Bypass(BypassResult.FAILED))
+    scraped = Scraped(Stage(), node=node)
+    assert scraped.value("nodelocaldns_node_addresses", device="lo") == 0
+    assert scraped.value("nodelocaldns_node_rules") == 0
+    assert scraped.value("nodelocaldns_conntrack_bypass", result="failed") == 1
+
+
+def test_of_a_node_that_is_left_alone_nothing_is_told() -> None:
+    scraped = Scraped(Stage(), node=NodeState())
+    told = {"nodelocaldns_node_addresses", "nodelocaldns_node_rules", "nodelocaldns_conntrack_bypass"}
+    assert told.isdisjoint(sample.name for sample in scraped.samples)

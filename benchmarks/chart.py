@@ -1,15 +1,16 @@
-"""The chart for the README: CPU time per answer as bars, in SVG that follows the reader's light or dark."""
+"""The chart for the README: CPU time per answer as bars and curves, in SVG for light and dark pages."""
 
 from dataclasses import dataclass
 from html import escape
 
+from benchmarks import lines
 from benchmarks.results import Described, Results
 from benchmarks.table import chart_line, work_title
 
 SHOWN = ("cached", "realistic", "misses")
 
-WIDTH = 900
-LABEL_WIDTH = 370
+WIDTH = 800
+LABEL_WIDTH = 335
 BAR_WIDTH = WIDTH - LABEL_WIDTH - 70
 ROW_HEIGHT, BAR_HEIGHT, TITLE_HEIGHT, LEGEND_HEIGHT = 24, 15, 44, 34
 
@@ -20,10 +21,14 @@ text { font: 12.5px system-ui, sans-serif; fill: #1f2328; }
 .faint { fill: #59636e; }
 .user { fill: #8c959f; } .system { fill: #c8cfd6; }
 .ours .user { fill: #0969da; } .ours .system { fill: #80bbff; }
+polyline { fill: none; stroke: #8c959f; stroke-width: 2; } circle { fill: #8c959f; } .axis { stroke: #c8cfd6; }
+.ours polyline { stroke: #0969da; } .ours circle { fill: #0969da; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; } .faint { fill: #9198a1; }
   .user { fill: #8b949e; } .system { fill: #484f58; }
   .ours .user { fill: #58a6ff; } .ours .system { fill: #1f5aa8; }
+  polyline { stroke: #8b949e; } circle { fill: #8b949e; } .axis { stroke: #484f58; }
+  .ours polyline { stroke: #58a6ff; } .ours circle { fill: #58a6ff; }
 }"""
 
 
@@ -60,6 +65,9 @@ def svg(results: Results) -> str:
         f'<rect class="system" x="{WIDTH - 105}" y="5" width="12" height="12"/>'
         f'<text x="{WIDTH - 87}" y="16">in the kernel</text></g>'
     )
+    if grown := lines.svg(results, y, WIDTH):
+        parts.append(grown)
+        y += lines.HEIGHT
     parts.append(f'<text class="faint" x="0" y="{y + 20}">{escape(chart_line(results))}</text>')
     y += 24
     body = "\n".join([legend, *parts])

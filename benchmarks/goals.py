@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.results import Figure, Results
+from benchmarks import curves
+from benchmarks.results import Figure, Results, quotients
 
 RECORDED = Path(__file__).with_name("recorded.json")
 TOLERANCE = 1.25
@@ -19,11 +20,51 @@ class Goal:
     against: str
     limit: float
 
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """The kinds of work and servers that it needs."""
+        return [(self.workload, "ours"), (self.workload, self.against)]
+
     def ratio(self, results: Results) -> Figure | None:
+        """None where too little is valid."""
         return results.ratio(self.workload, self.metric, "ours", self.against)
 
+    def title(self, results: Results) -> str:
+        """What it compares."""
+        words = {"cpu": "CPU per answer", "p99": "p99", "memory": "memory (PSS)"}
+        return f"{results.work_title(self.workload)}: {words[self.metric]} / {results.peer_title(self.against)}'s"
 
-GOALS = (
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How CPU time per answer grows from one kind of work to another; `beside`: divided by that server's growth."""
+
+    workload: str
+    base: str
+    limit: float = 1.25
+    beside: str | None = None
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """The kinds of work and servers that it needs."""
+        return [(work, peer) for peer in ("ours", self.beside) if peer for work in (self.workload, self.base)]
+
+    def ratio(self, results: Results) -> Figure | None:
+        """None where too little is valid."""
+        ours = _growth(results, self, "ours")
+        return Figure.of((quotients(ours, _growth(results, self, self.beside)) if self.beside else ours).values())
+
+    def title(self, results: Results) -> str:
+        """What it compares."""
+        words = f"{results.work_title(self.workload)}: CPU per answer / with {results.work_title(self.base)}"
+        return f"{words}; that growth / {results.peer_title(self.beside)}'s" if self.beside else words
+
+
+def _growth(results: Results, goal: Growth, peer: str) -> dict[int, float]:
+    return quotients(results.by_round(goal.workload, peer, "cpu"), results.by_round(goal.base, peer, "cpu"))
+
+
+COMPARED = (
     Goal("cached", "cpu", "unbound", 0.95),
     Goal("cached", "cpu", "nodelocal", 0.22),
     Goal("cached", "cpu", "floor", 1.35),
@@ -34,6 +75,21 @@ GOALS = (
     Goal("steady", "p99", "unbound", 1.2),
     Goal("cached", "memory", "nodelocal", 0.6),
 )
+
+FEW, SOME, MANY = (curves.names_work(count) for count in curves.NAMES)
+GROWN = (
+    Growth(SOME, FEW),
+    Growth(MANY, SOME),
+    Growth(MANY, FEW, beside="unbound"),
+    Growth(curves.TURN, FEW, beside="unbound"),
+    *(
+        Growth(curves.zones_work(count, misses=misses), curves.zones_work(1, misses=misses))
+        for misses in (False, True)
+        for count in curves.ZONES[1:]
+    ),
+)
+
+GOALS: tuple[Goal | Growth, ...] = (*COMPARED, *GROWN)
 
 GATE = Goal("cached", "cpu", "nodelocal", 1.0)
 

@@ -5,7 +5,6 @@ server that mixes answers up under load is found out. What is not as it must be 
 problems has no figures.
 """
 
-import os
 import tempfile
 import threading
 import time
@@ -17,11 +16,12 @@ from pathlib import Path
 from benchmarks import load, machine
 from benchmarks.ask import Asker
 from benchmarks.load import Load
-from benchmarks.machine import LOAD_CORE, SERVER_CORE, CpuTime
+from benchmarks.machine import LOAD_CORE, CpuTime
 from benchmarks.names import Asked
 from benchmarks.native import program
+from benchmarks.others import Seen, Watch
 from benchmarks.peers import Peer, Site
-from benchmarks.serving import CannotServeError, Running, background, free_ports, served
+from benchmarks.serving import CannotServeError, Running, awake, background, free_ports, served
 from benchmarks.workloads import Workload
 
 SAMPLED = 40
@@ -46,6 +46,8 @@ class Run:
     """How much of its core the server used: well below 1, the load was the limit."""
     foreign_share: float = 0.0
     """How much of both cores others used, who do not belong to the measurement."""
+    excuse: str = ""
+    """What was in the server's way, if anything was: a reason to measure again."""
     empty_mebibytes: float = 0.0
     """Memory after the first answer; all memory is PSS, summed over the server's processes."""
     memory_mebibytes: float = 0.0
@@ -66,57 +68,44 @@ class Run:
 class Bench:
     """The upstream that all servers share, and a folder for files; `open_bench` makes one."""
 
-    def __init__(self, folder: Path, upstream_port: int, ttl: int) -> None:
+    def __init__(self, folder: Path, upstream_port: int, upstream_session: int, ttl: int) -> None:
         self._folder = folder
         self._upstream_port = upstream_port
+        self._upstream_session = upstream_session
         self._ttl = ttl
         self._files: dict[str, tuple[Path, Path]] = {}
 
-    def runs(self, peer: Peer, works: Sequence[Workload], number: int, seconds: float | None) -> list[Run]:
-        """Start a peer for the first of the works, and measure them one after the other; `seconds` None: each
-        question once. Whatever goes wrong is in a run's problems.
+    def runs(self, peer: Peer, works: Sequence[Workload], rounds: Sequence[int], seconds: float | None) -> list[Run]:
+        """Start a peer for the first of the works, and measure them one after the other, each warmed in the first of
+        the rounds; `seconds` None: each question once. Whatever goes wrong is in a run's problems.
         """
+        wanted = [(number, workload) for number in rounds for workload in works]
         found: list[Run] = []
         try:
-            with self.started(peer, works[0].names, works[0].zones) as running:
-                for workload in works:
-                    found.append(self._measured(peer, running, workload, number, seconds))  # noqa: PERF401 - kept if one fails
+            with self._started(peer, works[0]) as running:
+                for number, workload in wanted:
+                    warm = number == rounds[0]
+                    found.append(self._measured(peer, running, workload, number, seconds, warm=warm))
         except CannotServeError as problem:
-            found += [Run(peer.name, workload.name, number, [str(problem)]) for workload in works[len(found) :]]
+            found += [Run(peer.name, work.name, number, [str(problem)]) for number, work in wanted[len(found) :]]
         return found
 
     @contextmanager
-    def started(self, peer: Peer, names: int, zones: int = 1) -> Iterator[Running]:
-        """A server with a cache for `names` names, started anew."""
+    def _started(self, peer: Peer, workload: Workload) -> Iterator[Running]:
+        """A server with a cache for the names of a kind of work, started anew."""
         port, admin_port = free_ports(2)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            site = Site(Path(folder), port, admin_port, self._upstream_port, names, zones, self._ttl)
-            with served(peer, site) as running:
+            site = Site(Path(folder), port, admin_port, self._upstream_port, workload.names, workload.zones, self._ttl)
+            with served(peer, site, first=workload.per_second is not None) as running:
                 yield running
 
-    def _measured(self, peer: Peer, running: Running, workload: Workload, number: int, seconds: float | None) -> Run:
-        warm_file, file = self._written(workload)
+    def _measured(
+        self, peer: Peer, running: Running, workload: Workload, number: int, seconds: float | None, *, warm: bool
+    ) -> Run:
         empty = machine.memory_mebibytes(running.session)
-        problems: list[str] = []
-        if workload.warm:
-            problems += _checked(
-                "warming", load.saturate(running.port, warm_file, seconds=None, passes=WARM_PASSES), None
-            )
-        sampler = _Sampler(running.port, workload.sample(SAMPLED), self._ttl) if peer.answers else None
-        foreign = _Foreign(running.session)
-        before = machine.cpu_time(running.session)
-        if sampler:
-            sampler.start()
-        if workload.per_second:
-            packets = workload.packets()
-            before = machine.cpu_time(running.session)
-            found = load.steady(running.port, packets, per_second=workload.per_second, seconds=seconds or 1)
-        else:
-            found = load.saturate(running.port, file, seconds=seconds, tcp=workload.tcp)
-        spent = machine.cpu_time(running.session) - before
-        if sampler:
-            problems += sampler.stop()
-        problems += _checked("load", found, workload if peer.answers else None)
+        problems, excuse = self._warmed(running, workload) if warm and workload.warm else ([], "")
+        found, spent, seen, wrong = self._loaded(peer, running, workload, seconds)
+        problems += _checked("load", found, workload if peer.answers else None, seen) + wrong
         if not workload.again and found.completed > len(workload.questions):
             problems.append("the questions did not last")
         run = Run(
@@ -124,12 +113,40 @@ class Bench:
             workload.name,
             number,
             problems,
-            foreign_share=foreign.share(),
+            foreign_share=seen.foreign_share,
+            excuse=excuse or seen.excuse(found),
             empty_mebibytes=empty,
             memory_mebibytes=machine.memory_mebibytes(running.session),
             first_answer_seconds=running.first_answer_seconds,
         )
         return _with_figures(run, found, spent)
+
+    def _warmed(self, running: Running, workload: Workload) -> tuple[list[str], str]:
+        """Ask everything that is to be warm: what went wrong, and the excuse for it."""
+        watch = Watch(running.session, running.port, [self._upstream_session])
+        found = load.saturate(running.port, self._written(workload)[0], seconds=None, passes=WARM_PASSES)
+        problems = _checked("warming", found, None, seen := watch.seen())
+        return problems, seen.excuse(found) if problems else ""
+
+    def _loaded(
+        self, peer: Peer, running: Running, workload: Workload, seconds: float | None
+    ) -> tuple[Load, CpuTime, Seen, list[str]]:
+        """Load a warm server: what the load counted, the CPU time it took, what else happened, wrong samples."""
+        packets = workload.packets() if workload.per_second else b""
+        file = self._written(workload)[1]
+        sampler = _Sampler(running.port, workload.sample(SAMPLED), self._ttl) if peer.answers else None
+        with awake(self._folder, wanted=workload.per_second is not None) as helpers:
+            watch = Watch(running.session, running.port, [self._upstream_session, *helpers])
+            before = machine.cpu_time(running.session)
+            if sampler:
+                sampler.start()
+            if workload.per_second:
+                found = load.steady(running.port, packets, per_second=workload.per_second, seconds=seconds or 1)
+            else:
+                found = load.saturate(running.port, file, seconds=seconds, tcp=workload.tcp)
+            spent = machine.cpu_time(running.session) - before
+            seen = watch.seen()
+        return found, spent, seen, sampler.stop() if sampler else []
 
     def _written(self, workload: Workload) -> tuple[Path, Path]:
         if workload.name not in self._files:
@@ -143,19 +160,25 @@ def open_bench(ttl: int = 30) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         (port,) = free_ports(1)
-        with background(LOAD_CORE, [str(program("upstream")), str(port), str(ttl)], folder / "upstream.output"):
+        command = [str(program("upstream")), str(port), str(ttl)]
+        with background(LOAD_CORE, command, folder / "upstream.output") as upstream:
             asker = Asker(port, longest_ttl=ttl)
             deadline = time.monotonic() + 5
             while problems := asker.problems([Asked("up.example.com")]):
                 if time.monotonic() > deadline:
                     raise CannotServeError(f"the upstream: {problems[0]}")
             asker.close()
-            yield Bench(folder, port, ttl)
+            yield Bench(folder, port, upstream.pid, ttl)
 
 
-def _checked(what: str, found: Load, workload: Workload | None) -> list[str]:
+def _checked(what: str, found: Load, workload: Workload | None, seen: Seen | None = None) -> list[str]:
     """What is wrong with a load's counts: anything lost, or response codes that are not the right ones."""
     problems = [f"{what}: {problem}" for problem in found.problems]
+    if found.lost:
+        where = f" ({seen.where_lost(found)})" if seen else ""
+        problems.append(f"{what}: {found.lost} of {found.sent} queries lost{where}")
+        if seen and seen.full(found) and workload and workload.per_second:
+            problems.insert(0, f"cannot answer {workload.per_second:,} a second: that takes more than its core")
     if workload and not problems and found.rcodes != (right := workload.expected_rcodes(found.completed)):
         problems.append(f"{what}: response codes {found.rcodes} in the place of {right}")
     return problems
@@ -199,27 +222,3 @@ class _Sampler(threading.Thread):
         problems = self._problems or self._asker.problems(self._questions)
         self._asker.close()
         return [f"sample: {problem}" for problem in problems[:1]]
-
-
-class _Foreign:
-    """How much of the two cores went to programs that are no part of the measurement."""
-
-    def __init__(self, session: int) -> None:
-        self._session = session
-        self._began = time.monotonic()
-        self._busy = self._all()
-
-    def share(self) -> float:
-        """Between 0 and 1, since the start."""
-        elapsed = time.monotonic() - self._began
-        return max(0.0, self._all() - self._busy) / (2 * elapsed) if elapsed else 0.0
-
-    def _all(self) -> float:
-        """Seconds of work on both cores by others: all work less our own, our ended children's and the server's."""
-        own = sum(_times()) + machine.cpu_time(self._session).total
-        return machine.busy_seconds(SERVER_CORE) + machine.busy_seconds(LOAD_CORE) - own
-
-
-def _times() -> tuple[float, float, float, float]:
-    told = os.times()
-    return told.user, told.system, told.children_user, told.children_system

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 
 from benchmarks.measure import Run
 
@@ -22,14 +23,16 @@ class Progress:
         if self._terminal:
             self._write(f"\r\033[K[{self._done + 1}/{self._total}] {title} {self._left()}")
 
-    def found(self, run: Run) -> None:
+    def found(self, runs: Sequence[Run]) -> None:
         """It ended."""
         self._done += 1
-        if not self._terminal:
-            figure = f"{run.cpu:.1f} us/answer" if run.valid else f"INVALID: {run.problems[0]}"
-            self._write(f"[{self._done}/{self._total}] {self._title}: {figure}\n")
-        elif not run.valid:
-            self._write(f"\r\033[K{self._title}: INVALID: {run.problems[0]}\n")
+        for run in runs:
+            if not self._terminal:
+                figure = f"{run.cpu:.1f} us/answer" if run.valid else f"INVALID: {run.problems[0]}"
+                excuse = f" ({run.excuse})" if run.excuse else ""
+                self._write(f"[{self._done}/{self._total}] {self._title}: {figure}{excuse}\n")
+            elif not run.valid:
+                self._write(f"\r\033[K{self._title}: INVALID: {run.problems[0]}\n")
 
     def end(self) -> None:
         """All are done."""

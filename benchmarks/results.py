@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmarks.measure import Run
-
-BUSY_SHARE = 0.05
-"""From this share of both cores in other programs' hands on, a run was made on a busy machine."""
+from benchmarks.others import BUSY_SHARE
 
 Metric = Callable[[Run], float]
 
@@ -74,6 +72,14 @@ class Results:
     def of(self, workload: str, peer: str) -> list[Run]:
         return [run for run in self.runs if run.workload == workload and run.peer == peer]
 
+    def work_title(self, name: str) -> str:
+        """A kind of work as reports call it; its name where it was not measured."""
+        return next((work.title for work in self.workloads if work.name == name), name)
+
+    def peer_title(self, name: str) -> str:
+        """A server as reports call it; its name where it was not measured."""
+        return next((peer.title for peer in self.peers if peer.name == name), name)
+
     def figure(self, workload: str, peer: str, metric: str) -> Figure | None:
         """None: not measured, or too few runs are valid."""
         runs = self.of(workload, peer)
@@ -82,16 +88,16 @@ class Results:
             return None
         return Figure.of(METRICS[metric](run) for run in valid)
 
+    def by_round(self, workload: str, peer: str, metric: str) -> dict[int, float]:
+        """The figure of each valid round; none where there is no figure at all."""
+        if self.figure(workload, peer, metric) is None:
+            return {}
+        return {run.round: METRICS[metric](run) for run in self.of(workload, peer) if run.valid}
+
     def ratio(self, workload: str, metric: str, peer: str, other: str) -> Figure | None:
         """Of the two servers' figures in the same round; None where no round has both."""
-        if self.figure(workload, peer, metric) is None or self.figure(workload, other, metric) is None:
-            return None
-        value = METRICS[metric]
-        others = {run.round: value(run) for run in self.of(workload, other) if run.valid}
         return Figure.of(
-            value(run) / others[run.round]
-            for run in self.of(workload, peer)
-            if run.valid and others.get(run.round, 0.0) > 0
+            quotients(self.by_round(workload, peer, metric), self.by_round(workload, other, metric)).values()
         )
 
     def problems(self, workload: str, peer: str) -> list[str]:
@@ -121,6 +127,11 @@ class Results:
             [Described(**workload) for workload in document["workloads"]],
             [Run(**run) for run in document["runs"]],
         )
+
+
+def quotients(over: dict[int, float], under: dict[int, float]) -> dict[int, float]:
+    """What one figure is of another in each round that has both."""
+    return {number: value / under[number] for number, value in over.items() if under.get(number, 0.0) > 0}
 
 
 def _run_to_json(run: Run) -> dict[str, Any]:

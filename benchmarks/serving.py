@@ -6,13 +6,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.ask import Asker
-from benchmarks.machine import SERVER_CORE
+from benchmarks.machine import LOAD_CORE, SERVER_CORE
 from benchmarks.names import CLUSTER, Asked
+from benchmarks.native import program
 from benchmarks.peers import Peer, Site
 
 START_SECONDS = 20.0
@@ -60,8 +61,9 @@ def pinned(core: int, command: list[str]) -> list[str]:
 
 @contextmanager
 def background(core: int, command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that runs in a session of its own while the block runs."""
-    environment = os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
+    """A program that runs in a session of its own while the block runs, without what is meant for our own Python."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment["PATH"] = environment.get("PATH", "") + ":/usr/sbin:/sbin"
     with log.open("wb") as output:
         process = subprocess.Popen(
             pinned(core, command),
@@ -78,10 +80,25 @@ def background(core: int, command: list[str], log: Path) -> Iterator[subprocess.
 
 
 @contextmanager
-def served(peer: Peer, site: Site) -> Iterator[Running]:
-    """A peer on the server's core, from its first answer on. Raises CannotServeError."""
+def awake(folder: Path, *, wanted: bool) -> Iterator[list[int]]:
+    """Keep both cores from sleeping while the block runs, if that is wanted; the sessions that do it."""
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(background(core, [str(program("awake"))], folder / f"awake-{core}.output"))
+            for core in (SERVER_CORE, LOAD_CORE)
+            if wanted
+        ]
+        yield [process.pid for process in started]
+
+
+@contextmanager
+def served(peer: Peer, site: Site, *, first: bool = False) -> Iterator[Running]:
+    """A peer on the server's core, from its first answer on; `first`: before all other programs there.
+
+    Raises CannotServeError.
+    """
     log = site.folder / "output"
-    command = peer.command(site)
+    command = [*([str(program("first"))] if first else []), *peer.command(site)]
     began = time.perf_counter()
     with background(SERVER_CORE, command, log) as process:
         _await_first_answer(peer, site.port, process, log)

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from benchmarks.goals import GOALS, Goal
-from benchmarks.results import BUSY_SHARE, Described, Figure, Results
+from benchmarks.goals import GOALS, Goal, Growth
+from benchmarks.others import BUSY_SHARE
+from benchmarks.results import Described, Figure, Results
 
 INVALID = "INVALID"
 NONE = "–"
@@ -84,20 +85,25 @@ def memory_rows(results: Results) -> list[Row]:
 
 
 def goal_rows(results: Results) -> list[Row]:
-    """Every goal with what was found."""
-    rows = [["our figure / another's", "goal", "median", "least to most", "reached"]]
+    """Every goal of what was measured, with what was found."""
+    rows = [["our figure / another's", "goal", "median", "least to most", "verdict"]]
     for goal in GOALS:
-        if not results.of(goal.workload, "ours") or not results.of(goal.workload, goal.against):
+        if not all(results.of(*part) for part in goal.parts):
             continue
         ratio = goal.ratio(results)
-        found = [f"{ratio.median:.2f}", _spread(ratio, ".2f"), verdict(goal, ratio)] if ratio else [INVALID, NONE, NONE]
-        rows.append([_described(results, goal), f"<= {goal.limit:.2f}", *found])
+        found = [f"{ratio.median:.2f}", _spread(ratio, ".2f")] if ratio else [NONE, NONE]
+        rows.append([goal.title(results), f"<= {goal.limit:.2f}", *found, verdict(results, goal)])
     return rows
 
 
-def verdict(goal: Goal, ratio: Figure) -> str:
-    """Whether a goal is reached."""
-    return "yes" if ratio.median <= goal.limit else "NO"
+def verdict(results: Results, goal: Goal | Growth) -> str:
+    """Whether a goal is met; where that cannot be said, why."""
+    if ratio := goal.ratio(results):
+        return "met" if ratio.median <= goal.limit else "MISSED"
+    for work, peer in goal.parts:
+        if results.figure(work, peer, "cpu") is None:
+            return f"{INVALID}: {results.peer_title(peer)}: {results.problems(work, peer)[0]}"
+    return f"{INVALID}: no round in which all runs are valid"
 
 
 def curve_rows(results: Results) -> list[Row]:
@@ -133,7 +139,7 @@ def machine_line(results: Results) -> str:
         state = f"BUSY: in {results.busy_share:.0%} of the runs others used more than {BUSY_SHARE:.0%} of the cores"
     return (
         f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}, "
-        f"Python {machine['python']}, {machine['minutes']:.0f} minutes; machine {state}"
+        f"nodelocaldns with {machine['python']}, {machine['minutes']:.0f} minutes; machine {state}"
     )
 
 
@@ -161,13 +167,6 @@ def whole(results: Results, layout: Layout, heading: Callable[[str], str]) -> st
         parts += [heading("invalid runs"), "\n".join(f"* {line}" for line in problems)]
     notes = [f"* {peer.full_title}: {peer.note}." for peer in results.peers if peer.note]
     return "\n\n".join(parts + ([heading("notes"), "\n".join(notes)] if notes else [])) + "\n"
-
-
-def _described(results: Results, goal: Goal) -> str:
-    work = next(workload.title for workload in results.workloads if workload.name == goal.workload)
-    other = next(peer.title for peer in results.peers if peer.name == goal.against)
-    words = {"cpu": "CPU per answer", "p99": "p99", "memory": "memory (PSS)"}
-    return f"{work}: {words[goal.metric]} / {other}'s"
 
 
 def _spread(figure: Figure, form: str) -> str:

@@ -1,8 +1,8 @@
 """The resolver of this repository, with its default configuration, and the floor."""
 
 import json
-import sys
 
+from benchmarks.interpreter import chosen
 from benchmarks.native import program
 from benchmarks.peers.peer import Peer, Site
 from resolver import __version__
@@ -25,7 +25,7 @@ listen: {{addresses: [127.0.0.1], port: {site.port}}}
 zones:
 {zones}admin: {{address: 127.0.0.1, port: {site.admin_port}}}
 {cache}"""
-    return [sys.executable, "-m", "resolver", "--config", site.write("resolver.yaml", text)]
+    return [str(chosen().path), "-m", "resolver", "--config", site.write("resolver.yaml", text)]
 
 
 def _floor(site: Site) -> list[str]:

@@ -33,7 +33,7 @@ def upstream_with_long_ttls(site: Site) -> list[str]:
 
 def test_a_server_that_answers_rightly_gets_figures() -> None:
     with open_bench() as bench:
-        (run,) = bench.runs(Peer("right", "right", upstream_itself), [work(QUESTIONS)], 0, 0.2)
+        (run,) = bench.runs(Peer("right", "right", upstream_itself), [work(QUESTIONS)], [0], 0.2)
     assert run.problems == []
     assert run.answers > 0
     assert run.memory_mebibytes > 0
@@ -41,7 +41,7 @@ def test_a_server_that_answers_rightly_gets_figures() -> None:
 
 def test_a_server_whose_ttls_are_wrong_gets_none() -> None:
     with open_bench() as bench:
-        (run,) = bench.runs(Peer("wrong", "wrong", upstream_with_long_ttls), [work(QUESTIONS)], 0, 0.2)
+        (run,) = bench.runs(Peer("wrong", "wrong", upstream_with_long_ttls), [work(QUESTIONS)], [0], 0.2)
     assert "a TTL of 31" in run.problems[0]
 
 
@@ -50,7 +50,7 @@ def test_a_server_that_does_not_start_is_a_problem_with_its_last_words() -> None
         return ["sh", "-c", f"echo no port {site.port} for me; exit 1"]
 
     with open_bench() as bench:
-        (run,) = bench.runs(Peer("refusing", "refusing", refusing), [work(QUESTIONS)], 0, 0.2)
+        (run,) = bench.runs(Peer("refusing", "refusing", refusing), [work(QUESTIONS)], [0], 0.2)
     assert "for me" in run.problems[0]
 
 

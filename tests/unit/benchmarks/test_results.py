@@ -84,11 +84,11 @@ def test_a_round_in_which_one_of_the_two_is_invalid_gives_no_ratio() -> None:
     assert (ratio.median, ratio.runs) == (0.5, 1)
 
 
-def test_the_goals_say_yes_and_no() -> None:
+def test_the_goals_say_met_and_missed() -> None:
     rows = {row[0].rpartition("/ ")[2]: row for row in goal_rows(costs(10.0, 100.0)) if "CPU" in row[0]}
-    assert rows["NodeLocal DNSCache's data path's"][-1] == "yes"
+    assert rows["NodeLocal DNSCache's data path's"][-1] == "met"
     rows = {row[0].rpartition("/ ")[2]: row for row in goal_rows(costs(30.0, 100.0)) if "CPU" in row[0]}
-    assert rows["NodeLocal DNSCache's data path's"][-1] == "NO"
+    assert rows["NodeLocal DNSCache's data path's"][-1] == "MISSED"
 
 
 def test_the_gate_is_open_at_the_recorded_ratio() -> None:

@@ -48,6 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     if arguments.demo:
         return _demo()
+    from resolver.loops import import_loops  # noqa: PLC0415
+
+    import_loops()
     from resolver.config import ConfigError, load, without_effect  # noqa: PLC0415
     from resolver.ops.watch import read_text  # noqa: PLC0415
 

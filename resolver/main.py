@@ -22,9 +22,10 @@ from resolver.ops.admin import AdminPlace
 from resolver.ops.cachepage import CachePage
 from resolver.ops.health import Health, Readiness
 from resolver.ops.logs import Logs, event, observe_query
-from resolver.ops.metrics import ListenerState, MetricsPage, Sources
+from resolver.ops.metrics import MetricsPage
 from resolver.ops.pulse import Pulse
 from resolver.ops.reload import Reload
+from resolver.ops.sources import ListenerState, Sources
 
 _log = logging.getLogger(__name__)
 

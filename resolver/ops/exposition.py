@@ -1,24 +1,21 @@
 """The exposition for Prometheus: the integers that the parts count, folded under the names of docs/metrics.md.
 
-Imported at the first scrape. CoreDNS's names stand where the meaning is CoreDNS's, with its labels; `view` is always
+CoreDNS's names stand where the meaning is CoreDNS's, with its labels; `view` is always
 empty. Where the meaning differs a little, docs/metrics.md says how.
 """
 
 import asyncio
-import platform
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-
-from prometheus_client import ProcessCollector, generate_latest
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 
 from resolver import __version__
 from resolver.histogram import Histogram
 from resolver.message import codes
 from resolver.nodestate import BypassResult
 from resolver.ops.families import Values, counter, gauge, histogram, merged
-from resolver.ops.metrics import Sources
+from resolver.ops.process import process_metrics
+from resolver.ops.sources import Sources
 from resolver.outcome import Source
 from resolver.tally import Labels
 
@@ -27,6 +24,7 @@ Entries = Mapping[tuple[str, str], int]
 
 READY_ZONE = "cached"
 """The zone in the durations of ready replies, whose batches are timed without looking at zones."""
+_PYTHON = ".".join(map(str, sys.version_info[:3]))
 _NO_ZONE = "dropped"  # as in CoreDNS
 _HITS = (Source.HIT, Source.STALE)
 _MISSES = (Source.UPSTREAM, Source.FAILURE)
@@ -37,17 +35,16 @@ class Exposition:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._process = ProcessCollector(registry=None)
 
     async def text(self, entries: Entries) -> bytes:
         """The text of one scrape, one metric per turn of the loop: all at once would keep queries waiting for 10 ms."""
         parts = []
         for metric in self.collect(entries):
-            parts.append(generate_latest(_Single(metric)))
+            parts.append(metric)
             await asyncio.sleep(0)
-        return b"".join(parts)
+        return "".join(parts).encode()
 
-    def collect(self, entries: Entries) -> Iterator[Metric]:
+    def collect(self, entries: Entries) -> Iterator[str]:
         """All metrics, each made when it is its turn."""
         yield from self._dns()
         yield from self._cache(entries)
@@ -56,13 +53,13 @@ class Exposition:
         yield from self._listeners()
         yield from self._node()
         yield from self._resolver()
-        yield from self._process.collect()
+        yield from process_metrics()
 
     @property
     def _server(self) -> str:
         return f"dns://:{self._sources.port()}"
 
-    def _dns(self) -> Iterator[Metric]:
+    def _dns(self) -> Iterator[str]:
         server, tallies = self._server, self._sources.engine.tallies
         yield counter(
             "coredns_dns_requests_total", "Queries that were answered.", "server zone view proto family type",
@@ -85,7 +82,7 @@ class Exposition:
             {(): self._sources.listeners().panics_total},
         )  # fmt: skip
 
-    def _cache(self, remembered: Entries) -> Iterator[Metric]:
+    def _cache(self, remembered: Entries) -> Iterator[str]:
         server, engine = self._server, self._sources.engine
         by_zone = "server zones view"
         yield counter(
@@ -117,7 +114,7 @@ class Exposition:
             entries[server, _cache_type(kind), zone, ""] += count
         yield gauge("coredns_cache_entries", "Answers that are remembered.", "server type zones view", entries)
 
-    def _forward(self) -> Iterator[Metric]:
+    def _forward(self) -> Iterator[str]:
         sources = self._sources
         yield counter(
             "coredns_forward_max_concurrent_rejects_total", "Queries refused because too many were under way.", "",
@@ -152,7 +149,7 @@ class Exposition:
             "version revision goversion", {(__version__, "", ""): 1},
         )  # fmt: skip
 
-    def _upstreams(self) -> Iterator[Metric]:
+    def _upstreams(self) -> Iterator[str]:
         labels = "to transport"
         servers = {(str(server), server.transport.value): server for server in self._sources.servers}
         states = {key: [channel.snapshot() for channel in server.channels] for key, server in servers.items()}
@@ -177,7 +174,7 @@ class Exposition:
             {key: sum(state.ignored_total for state in each) for key, each in states.items()},
         )  # fmt: skip
 
-    def _listeners(self) -> Iterator[Metric]:
+    def _listeners(self) -> Iterator[str]:
         state, engine = self._sources.listeners(), self._sources.engine
         yield counter(
             "nodelocaldns_dropped_packets_total", "Packets of clients that got no reply.", "reason",
@@ -201,7 +198,7 @@ class Exposition:
             _by_reason(state.tcp_ended_total),
         )  # fmt: skip
 
-    def _node(self) -> Iterator[Metric]:
+    def _node(self) -> Iterator[str]:
         """Of what the configuration asks for on the node; a metric without samples where it asks for nothing."""
         node = self._sources.node()
         yield gauge(
@@ -221,12 +218,12 @@ class Exposition:
             _by_reason(node.repairs),
         )  # fmt: skip
 
-    def _resolver(self) -> Iterator[Metric]:
+    def _resolver(self) -> Iterator[str]:
         sources, engine = self._sources, self._sources.engine
         reload, flights = sources.reload, sources.engine.flights
         yield gauge(
             "nodelocaldns_build_info", "The version of this resolver.", "version python",
-            {(__version__, platform.python_version()): 1},
+            {(__version__, _PYTHON): 1},
         )  # fmt: skip
         simple: tuple[tuple[str, str, float], ...] = (
             ("config_last_reload_successful", "1 if the last change of the file was taken over.", reload.successful),
@@ -264,16 +261,6 @@ class Exposition:
                 values = key(labels)
                 sums[values] = sums.get(values, 0) + cell[0]
         return sums
-
-
-class _Single(Collector):
-    """A registry of one metric."""
-
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-
-    def collect(self) -> Iterable[Metric]:
-        return (self._metric,)
 
 
 def _by_reason(counts: Mapping[str, int]) -> Mapping[Values, int]:

@@ -9,11 +9,11 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from json import dumps
 from queue import SimpleQueue
 from threading import Thread
+from time import gmtime, strftime
 from typing import Final
 
 from resolver.config import Log, LogFormat
@@ -168,8 +168,9 @@ def _fields(record: logging.LogRecord) -> Mapping[str, Value]:
 
 
 def _timestamp(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # Not with datetime, which is 0.3 MiB that nothing else here needs.
+    seconds, fraction = divmod(record.created, 1)
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{int(fraction * 1000):03d}Z"
 
 
 def _quoted(value: Value) -> str:

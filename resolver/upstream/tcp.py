@@ -13,7 +13,7 @@ from resolver.config.values import Upstream
 from resolver.upstream.connection import MAX_IDS, Connection
 from resolver.upstream.ids import QueryIds
 from resolver.upstream.sockets import connect_stream
-from resolver.upstream.tls import server_name
+from resolver.upstream.tls import connect_tls, server_name
 from resolver.upstream.transport import Attempt, ChannelState, Problem, Ticket
 from resolver.upstream.trouble import Unsent, problem_of
 
@@ -141,9 +141,11 @@ class TcpChannel:
         except OSError as error:
             problem = problem_of(error)
         else:
-            name = None if self._tls is None else server_name(self._upstream)
             try:
-                await self._loop.create_connection(lambda: connection, sock=stream, ssl=self._tls, server_hostname=name)
+                if self._tls is None:
+                    await self._loop.create_connection(lambda: connection, sock=stream)
+                else:
+                    await connect_tls(connection, stream, self._tls, server_name(self._upstream))
             except (OSError, ValueError):  # ValueError: a certificate, or a name, that cannot be read
                 problem = Problem.RESET if self._tls is None else Problem.TLS
         if problem is not None:

@@ -93,3 +93,25 @@ def test_a_tls_server_that_comes_back_is_used_again(debian: Scene[Unbound], prov
     finally:
         provider.start()
     wait_until(lambda: dig(debian.lab.pod, new_name("example.com")).status == "NOERROR", "the provider in use again")
+
+
+def test_openssl_is_in_memory_only_from_the_reload_on_that_adds_a_tls_zone(
+    debian: Scene[Unbound], provider: Unbound, authority: Authority
+) -> None:
+    # Not measured: coverage brings OpenSSL along.
+    trust = {"SSL_CERT_FILE": str(authority.certificate)}
+    with debian.resolver(configuration(), measured=False, environment=trust) as resolver:
+        assert dig(debian.lab.pod, new_name("example.com")).status == "NOERROR"
+        assert resolver.metric("coredns_dns_requests_total") > 0
+        assert not resolver.has_mapped("libcrypto")
+        before = provider.counter("num.query.tls")
+        resolver.configure(configuration(world={"upstreams": [f"{PROVIDER}#{NAME}"], "transport": "tls"}))
+        resolver.hang_up()
+        wait_until(
+            lambda: (
+                dig(debian.lab.pod, new_name("example.com")).status == "NOERROR"
+                and provider.counter("num.query.tls") > before
+            ),
+            "the world's names asked over TLS",
+        )
+        assert resolver.has_mapped("libcrypto")

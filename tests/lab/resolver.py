@@ -118,6 +118,10 @@ class Resolver:
                 waiting.extend(int(child) for child in children.read_text().split())
         return found
 
+    def has_mapped(self, library: str) -> bool:
+        """Whether the process has a library in its memory."""
+        return library in Path("/proc", str(self.process.pid), "maps").read_text()
+
     def _ready(self) -> bool:
         with contextlib.suppress(OSError):
             return self.admin("/ready")[0] == http.HTTPStatus.OK

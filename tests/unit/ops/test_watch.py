@@ -141,7 +141,8 @@ def test_unreadable_file_is_tried_again_and_reported_once(tmp_path: Path, monkey
     watched = settled(path, "old")
     path.write_text("new")
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        refusing = PermissionError(13, "Permission denied")
+        patch.setattr("resolver.ops.watch.open", lambda *_: (_ for _ in ()).throw(refusing), raising=False)
         assert watched.polls(5) == [("error", "Permission denied")]
     assert watched.polls(1) == [("text", "new")]
 
@@ -156,7 +157,7 @@ def test_what_is_not_a_small_regular_file_is_an_error(tmp_path: Path) -> None:
 
 def test_bytes_that_are_not_text_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"# caf\xe9\nnameserver 192.0.2.1\n")
-    assert read_text(tmp_path / "file") == "# caf\ufffd\nnameserver 192.0.2.1\n"
+    assert read_text(str(tmp_path / "file")) == "# caf\ufffd\nnameserver 192.0.2.1\n"
 
 
 def test_read_now_calls_back_in_any_case(tmp_path: Path) -> None:

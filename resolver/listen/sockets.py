@@ -60,8 +60,10 @@ def open_tcp(address: str, port: int, *, reuse_port: bool = False, freebind: boo
 def _bound(address: str, port: int, kind: socket.SocketKind, *, reuse_port: bool, freebind: bool) -> socket.socket:
     sock = None
     try:
-        # Numeric only, so nothing is looked up; it reads IPv6 scope ids (fe80::1%eth0).
-        family, _, _, _, place = socket.getaddrinfo(address, port, type=kind, flags=socket.AI_NUMERICHOST)[0]
+        # Numeric only, so nothing is looked up; it reads IPv6 scope ids (fe80::1%eth0). As bytes: text would go through
+        # the IDNA codec, whose tables stay in memory.
+        host = address.encode()
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)[0]
         sock = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -7,6 +7,7 @@ documentation and the dataclasses anyway: what a schema library would save is th
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 
 from resolver.config import quantities as q
 from resolver.config.problems import Problem
@@ -67,6 +68,8 @@ def _review_config(config: Config) -> Iterator[Problem]:
         for u, upstream in enumerate(zone.upstreams):
             if isinstance(upstream, Upstream) and _is_own(upstream, config.listen):
                 yield Problem(f"zones[{z}].upstreams[{u}]", f"{upstream} is this resolver itself")
+    if config.node.notrack and all(ip_address(each).is_unspecified for each in config.listen.addresses):
+        yield Problem("node.notrack", "needs an address in listen.addresses that is not 0.0.0.0 or ::")
 
 
 def _is_own(upstream: Upstream, listen: Listen) -> bool:

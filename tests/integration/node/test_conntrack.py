@@ -143,6 +143,17 @@ def test_an_accept_of_ours_does_not_overrule_a_drop_of_others(
         assert converse(pod, V4, 1) == 1
 
 
+def test_an_accept_of_others_before_conntrack_does_not_end_the_bypass(
+    following: Namespace, pod: Namespace, make: NodeMaker
+) -> None:
+    nftables.transact("table ip raw { chain PREROUTING { type filter hook prerouting priority -300; accept; }; }")
+    subject = make(V4)
+    subject.set_up()
+    with echo(following, V4):
+        assert converse(pod, V4, 10) == converse(pod, V4, 10, tcp=True) == 10
+        assert tracked(following, 53) == []
+
+
 def test_rules_change_all_at_once_or_not_at_all(place: Namespace, make: NodeMaker) -> None:
     make(V4).set_up()
     before = rules(place)

@@ -264,6 +264,10 @@ def test_what_is_not_a_size_is_refused(text: str) -> None:
             "zones[0].upstreams[0]: #a.b is for transport tls, this zone's is tcp",
         ),
         (zone_text(upstreams="[169.254.20.10]"), "zones[0].upstreams[0]: 169.254.20.10:53 is this resolver itself"),
+        (
+            "listen: {addresses: [0.0.0.0]}\nnode: {notrack: true}",
+            "node.notrack: needs an address in listen.addresses that is not 0.0.0.0 or ::",
+        ),
         ("zones: [{names: [a.b]}]", "zones[0].upstreams: is missing"),
         (
             "zones: [{names: [a.b], upstreams: [192.0.2.1]}, {names: [c.d, a.b], upstreams: [192.0.2.1]}]",

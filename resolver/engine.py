@@ -8,16 +8,17 @@ from typing import Final
 
 from resolver.admission import Admission, Clients
 from resolver.cache.failures import Failure, Failures
-from resolver.cache.packets import Budget, Ready, Renewal
+from resolver.cache.packets import Budget, Ready
 from resolver.cache.store import Entry, Store
 from resolver.config import Cache
 from resolver.message import codes
 from resolver.message.answer import Kind
-from resolver.message.query import HEADER_BYTES, BadPacket, Query, read_query, salvage
+from resolver.message.canonical import canonical, respelled
+from resolver.message.query import BadPacket, Query, read_query, salvage
 from resolver.message.reply import (
     STALE_TTL,
     Ede,
-    dated_records,
+    counts_down,
     room,
     rotations,
     write_failure,
@@ -93,6 +94,12 @@ class Engine:
 
     def answer(self, packet: bytes, client: str, via: Via, now: float) -> Outcome:
         """What to do about a client's packet, whatever it holds. `now` is monotonic seconds."""
+        form = canonical(packet[2:])
+        ready = None if form is None or form == packet[2:] else via.ready.get(form)
+        if ready is not None and (now < ready.until or self.renew(ready, now)):
+            ready.tally[0] += 1
+            self.spent(1, self._clock() - now)
+            return Reply(respelled(ready.next(), packet, len(ready.key) - 1))
         try:
             query = read_query(packet)
         except BadPacket as rejection:
@@ -103,7 +110,7 @@ class Engine:
             return self._reject(query, _REJECTED_TYPES[query.qtype], None, client, via)
         entry = self.store.get(query.key, now)
         if entry is not None and entry.is_fresh(now):
-            return Reply(self._hit(packet, query, entry, client, via, now))
+            return Reply(self._hit(form, query, entry, client, via, now))
         route = self.routes.find(query.name)
         if route is None:
             return self._reject(query, codes.REFUSED, _NO_ZONE, client, via)
@@ -115,17 +122,16 @@ class Engine:
 
     def renew(self, ready: Ready, now: float) -> bool:
         """Count down the TTLs of a ready reply whose second is over; False: it has to be made anew from the store."""
-        renewal = ready.renewal
-        if renewal is None:
+        entry = self.store.peek(ready.key)
+        if entry is None or entry.stored_at != ready.stored_at:
             return False
-        entry = self.store.get(renewal.key, now)
-        if entry is None or entry.stored_at != renewal.stored_at:
+        age = int(now - entry.stored_at)
+        if age >= entry.ttl:
             return False
-        age = int(now - renewal.stored_at)
-        # The normal path refreshes what is due ahead of time.
-        if age >= entry.ttl or (self._cache.prefetch and entry.is_due(now)):
-            return False
-        ready.renew(renewal, age)
+        entry.use()
+        if entry.is_due(now) and self._cache.prefetch:
+            return False  # the normal path refreshes what is due ahead of time
+        ready.count_down(entry, age)
         return True
 
     def refuse(self, packet: bytes, client: str, via: Via) -> Outcome:
@@ -213,7 +219,7 @@ class Engine:
         self._count(pending, reply, Source.STALE, answer.facts.kind)
         return reply
 
-    def _hit(self, packet: bytes, query: Query, entry: Entry, client: str, via: Via, now: float) -> bytes:
+    def _hit(self, form: bytes | None, query: Query, entry: Entry, client: str, via: Via, now: float) -> bytes:
         """Reply from a fresh entry, and leave the reply ready for the rest of this second."""
         answer, age = entry.answer, entry.age(now)
         facts = answer.facts
@@ -228,19 +234,26 @@ class Engine:
             replies = rotations(reply, query, facts.rotation, entry.turn)
             reply = replies[-1]  # the ready replies begin with the first
         if self.observer is None:
-            records = dated_records(reply, query, answer)
-            renewal = None
-            if records is not None:
-                base = HEADER_BYTES - 2 + len(query.question)
-                renewal = Renewal(entry.key, entry.stored_at, base, facts.ttls[:records], entry.cap)
-            tails = tuple(each[2:] for each in replies)
-            via.ready.put(packet[2:], tails, entry.stored_at + age + 1, tally, renewal)
+            self._keep_ready(form, query, entry, replies, via, tally, age)
         else:
             self.observer(query, reply, client, via, Source.HIT, self._clock() - now)
         tally[0] += 1
         if self._cache.prefetch and entry.is_due(now):
             self._prefetch(query, entry, now)
         return reply
+
+    def _keep_ready(
+        self, form: bytes | None, query: Query, entry: Entry, replies: tuple[bytes, ...], via: Via, tally: list[int],
+        age: int,
+    ) -> None:  # fmt: skip
+        """Leave the reply ready for all who ask the same, however they spell it: `form` is the canonical one."""
+        if form is None:
+            return
+        if query.question != query.key[:-1]:
+            replies = tuple(respelled(each[2:], query.id + form, len(query.question)) for each in replies)
+        stored_at = entry.stored_at if counts_down(replies[0], query, entry.facts) else None
+        tails = tuple(each[2:] for each in replies)
+        via.ready.put(form, Ready(tails, entry.stored_at + age + 1, tally, entry.key, stored_at))
 
     def _prefetch(self, query: Query, entry: Entry, now: float) -> None:
         route = self.routes.find(query.name)

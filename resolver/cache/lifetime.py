@@ -27,7 +27,7 @@ def lifetime(facts: Facts, zone: Zone) -> int:
 
 def refresh_window(ttl: int) -> float:
     """The last part of a lifetime in which a hot answer is refreshed ahead of time: a tenth, at least one second."""
-    return max(1.0, ttl / 10)
+    return ttl / 10 if ttl > 10 else 1.0
 
 
 def failure_seconds(failures_in_a_row: int) -> float:

@@ -2,90 +2,89 @@
 
 Two clients that send the same bytes get the same bytes, for as long as no TTL changes: at most until the next whole
 second of the answer's age. So a hit is one lookup and one concatenation, without reading the query at all. The first
-query in each second finds a reply whose TTLs have to be counted down (`Ready.renew`), which is still a fraction of the
-normal path. When the shared budget is used up all tables are emptied: everything here can be made again from the store,
-at the price of one normal hit each.
+query in each second finds a reply whose TTLs have to be counted down (`Ready.count_down`), which is still a fraction of
+the normal path. Only queries in canonical form are kept; others cost the engine a second lookup. When the shared
+budget is used up all tables are emptied: all can be made again from the store, at the price of one normal hit each.
 """
 
 from collections.abc import Callable
 from struct import Struct
-from typing import NamedTuple
 
+from resolver.cache.store import Entry
 from resolver.message import codes
+from resolver.message.canonical import QUESTION_AT
 
 _TTL = Struct("!I")
 
 _BYTES_OBJECT = 48  # a bytes object's header, rounded up by the allocator, and the reference to it
-_READY_BYTES = 250  # measured: a Ready, its slot in the dict, the object headers of key and reply
-
-
-class Renewal(NamedTuple):
-    """What a ready reply was made from, as far as counting its TTLs down needs it. Shared with the stored answer."""
-
-    key: bytes
-    """Of the answer in the store, which must still be the one stored at `stored_at`."""
-    stored_at: float
-    base: int
-    """Where the answer's sections begin in the reply without its ID."""
-    ttls: tuple[tuple[int, int], ...]
-    """(offset in the sections, TTL in seconds when the answer was stored) of the records in the reply."""
-    cap: int
+_READY_BYTES = 180  # measured: a Ready, its time, its slot in the dict, the object header of the query's bytes
 
 
 class Ready:
     """A reply that is good until `until` (monotonic seconds)."""
 
-    __slots__ = ("_position", "renewal", "replies", "reply", "tally", "until")
+    __slots__ = ("key", "orders", "reply", "stored_at", "tally", "until")
 
     def __init__(
-        self, replies: tuple[bytes, ...], until: float, tally: list[int], renewal: Renewal | None = None
+        self, replies: tuple[bytes, ...], until: float, tally: list[int], key: bytes, stored_at: float | None = None
     ) -> None:
-        self.reply = replies[0]
-        """Everything after the ID."""
-        self.replies = replies if len(replies) > 1 else None
-        """The same in all its orders, where an address set rotates."""
+        several = len(replies) > 1
+        self.reply = b"" if several else replies[0]
+        """Everything after the ID; empty where an address set rotates."""
+        self.orders = list(replies) if several else None
+        """The same in all its orders, where an address set rotates; the next one first."""
         self.until = until
         self.tally = tally
         """The counter of this kind of reply; whoever sends it adds one to its only item."""
-        self.renewal = renewal
-        """None: it cannot be renewed, its successor has to be made from the store."""
-        self._position = 0
+        self.key = key
+        """Of the answer in the store. A reference to its entry would keep an evicted one in memory."""
+        self.stored_at = stored_at
+        """When the answer was stored that this was made from; None: its successor has to be made from the store."""
 
-    def renew(self, renewal: Renewal, age: int) -> None:
-        """Count the TTLs down to an answer that is `age` whole seconds old."""
-        if self.replies is None:
-            self.reply = _dated(self.reply, renewal, age)
+    @property
+    def length(self) -> int:
+        """Bytes of the reply without its ID, the same in all its orders."""
+        return len(self.reply if self.orders is None else self.orders[0])
+
+    def count_down(self, entry: Entry, age: int) -> None:
+        """Count the TTLs down to an answer that is `age` whole seconds old: the one that this was made from."""
+        base = QUESTION_AT + len(self.key) - 1
+        ttls, cap = entry.facts.ttls, entry.cap
+        orders = self.orders
+        if orders is not None:
+            self.orders = [_dated(reply, base, ttls, cap, age) for reply in orders]
+        elif len(ttls) == 1:  # nearly always: one record, and no copy for patching it
+            offset, ttl = ttls[0]
+            at = base + offset
+            reply = self.reply
+            self.reply = reply[:at] + _TTL.pack(max(0, min(cap, ttl) - age)) + reply[at + 4 :]
         else:
-            self.replies = tuple(_dated(reply, renewal, age) for reply in self.replies)
-        self.until = renewal.stored_at + age + 1
+            self.reply = _dated(self.reply, base, ttls, cap, age)
+        self.until = entry.stored_at + age + 1
 
     def next(self) -> bytes:
         """The reply to send now: each order in turn."""
-        replies = self.replies
-        if replies is None:
+        orders = self.orders
+        if orders is None:
             return self.reply
-        position = self._position
-        self._position = position + 1 if position + 1 < len(replies) else 0
-        return replies[position]
+        reply = orders.pop(0)
+        orders.append(reply)
+        return reply
 
 
-def _dated(reply: bytes, renewal: Renewal, age: int) -> bytes:
-    _, _, base, ttls, cap = renewal
-    if len(ttls) == 1:  # nearly always: one record, and no copy for patching it
-        offset, ttl = ttls[0]
-        at = base + offset
-        left = (min(cap, ttl)) - age
-        return reply[:at] + _TTL.pack(max(0, left)) + reply[at + 4 :]
+def _dated(reply: bytes, base: int, ttls: tuple[tuple[int, int], ...], cap: int, age: int) -> bytes:
     dated = bytearray(reply)
     for offset, ttl in ttls:
-        left = (min(cap, ttl)) - age
-        _TTL.pack_into(dated, base + offset, max(0, left))
+        _TTL.pack_into(dated, base + offset, max(0, min(cap, ttl) - age))
     return bytes(dated)
 
 
-def ready_bytes(query_tail: bytes, replies: tuple[bytes, ...]) -> int:
+def ready_bytes(query_tail: bytes, ready: Ready) -> int:
     """What a ready reply counts against the budget; all orders of a reply have one length."""
-    return _READY_BYTES + len(query_tail) + len(replies) * (_BYTES_OBJECT + len(replies[0]))
+    orders = ready.orders
+    if orders is None:
+        return _READY_BYTES + len(query_tail) + _BYTES_OBJECT + len(ready.reply)
+    return _READY_BYTES + len(query_tail) + len(orders) * (_BYTES_OBJECT + len(orders[0]))
 
 
 class Packets:
@@ -101,24 +100,16 @@ class Packets:
     def __len__(self) -> int:
         return len(self._ready)
 
-    def put(
-        self,
-        query_tail: bytes,
-        replies: tuple[bytes, ...],
-        until: float,
-        tally: list[int],
-        renewal: Renewal | None = None,
-    ) -> None:
-        """Keep the reply to these query bytes instead of an older one, unless it would take most of the budget.
+    def put(self, query_tail: bytes, ready: Ready) -> None:
+        """Keep the reply to a query in canonical form instead of an older one, unless it would take most of the budget.
 
         Never kept is a reply that is too long for this way in: a listener copies what it finds here without looking.
         """
         older = self._ready.pop(query_tail, None)
         if older is not None:
-            self._budget.bytes -= ready_bytes(query_tail, older.replies or (older.reply,))
-        fits = len(replies[0]) <= self._max_reply_bytes
-        if fits and self._budget.spend(ready_bytes(query_tail, replies)):
-            self._ready[query_tail] = Ready(replies, until, tally, renewal)
+            self._budget.bytes -= ready_bytes(query_tail, older)
+        if ready.length <= self._max_reply_bytes and self._budget.spend(ready_bytes(query_tail, ready)):
+            self._ready[query_tail] = ready
 
     def clear(self) -> None:
         """Forget all; the budget does this."""

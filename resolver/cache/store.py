@@ -7,47 +7,72 @@ Stale answers stay until their stale time is over or their room is needed.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from resolver.cache.lifetime import lifetime, refresh_window
 from resolver.config import Zone
-from resolver.message.answer import Answer, Kind
+from resolver.message.answer import Answer, Facts, Kind
 
 HOT_ASKS = 3
 """How many times an answer must have been looked up in its lifetime to be refreshed ahead of time."""
+HUSK = -1
 _PROMOTING_ASKS = 3  # the frequency an entry can save up (two bits in the paper)
 _SMALL_QUEUE_SHARE = 0.1
 _HUSK_SHARE = 1 / 16  # of the bound: what removed answers may go on taking while they wait in their queue
-_ENTRY_BYTES = 320  # measured: the Entry, its slot in the dict and a queue, its key's object header
-
-_FACTS_BYTES = 250  # measured: an answer's facts that no other answer shares
-_TTL_BYTES = 100  # and with each record
+_ENTRY_BYTES = 310  # measured: the Entry, its time, its slots in the dict and a queue, headers of key and sections
+_FACTS_BYTES = 270  # measured: an answer's facts that no other answer shares
+_TTL_BYTES = 80  # and with each record
+MAX_FACTS = 1024
+"""Of the latest facts met; they are kept to recognise those that entries share."""
 
 
 class Entry:
-    """One remembered answer."""
+    """One remembered answer. What is the same for many of them (`facts`, texts, numbers) they share."""
 
-    __slots__ = ("answer", "asks", "bytes", "cap", "in_main", "key", "label", "saved", "server", "stale_until",
-                 "stored_at", "ttl", "turn", "window")  # fmt: skip
+    __slots__ = ("asks", "cap", "facts", "in_main", "key", "label", "saved", "sections", "server", "shares",
+                 "stale_seconds", "stored_at", "ttl", "turn")  # fmt: skip
+
+    facts: Facts
+    sections: bytes
+    shares: bool
+    """Whether the facts were those of another entry already when it was stored."""
+    ttl: int
+    cap: int
+    """No reply tells a TTL above this, less the age."""
+    stored_at: float
+    stale_seconds: float
+    label: str
+    server: str
+    asks: int
+    """Uses in its lifetime."""
 
     def __init__(self, key: bytes) -> None:
         self.key = key
         self.saved = 0
+        """Its frequency for S3-FIFO; HUSK: it is removed, and still stands in its queue."""
         self.in_main = False
         self.turn = 0
-        self.bytes = 0
 
-    def renew(self, answer: Answer, ttl: int, zone: Zone, label: str, server: str, now: float) -> None:
-        """Take the place of the older answer to the same question."""
-        self.answer = answer
-        self.ttl = ttl
-        self.window = refresh_window(ttl)
-        self.cap = zone.max_ttl if answer.facts.kind is Kind.POSITIVE else ttl
-        self.stored_at = now
-        self.stale_until = now + ttl + zone.serve_stale_seconds
-        self.label = label
-        self.server = server
-        self.asks = 0
+    @property
+    def size_bytes(self) -> int:
+        """What it counts against the bound."""
+        return entry_bytes(self.key, self.answer, shares=self.shares)
+
+    @property
+    def answer(self) -> Answer:
+        """What the server said."""
+        return Answer(self.facts, self.sections)
+
+    @property
+    def stale_until(self) -> float:
+        """From when on it must not even be served as a stale answer."""
+        return self.stored_at + self.ttl + self.stale_seconds
+
+    def use(self) -> None:
+        """Count a use."""
+        self.asks += 1
+        if self.saved < _PROMOTING_ASKS:
+            self.saved += 1
 
     def age(self, now: float) -> int:
         """Whole seconds since it was stored; a TTL counts down by this."""
@@ -59,13 +84,16 @@ class Entry:
 
     def is_due(self, now: float) -> bool:
         """Whether it is hot and about to expire: time to refresh it ahead of time."""
+        if self.asks < HOT_ASKS:
+            return False
         left = self.stored_at + self.ttl - now
-        return left <= self.window and self.asks >= HOT_ASKS
+        return left <= refresh_window(self.ttl)
 
 
-def entry_bytes(key: bytes, answer: Answer) -> int:
-    """What remembering this answer counts against the bound."""
-    return _ENTRY_BYTES + len(key) + len(answer.sections) + _FACTS_BYTES + _TTL_BYTES * len(answer.facts.ttls)
+def entry_bytes(key: bytes, answer: Answer, *, shares: bool) -> int:
+    """What remembering an answer counts against the bound; `shares`: its facts are those of others already."""
+    size = _ENTRY_BYTES + len(key) + len(answer.sections)
+    return size if shares else size + _FACTS_BYTES + _TTL_BYTES * len(answer.facts.ttls)
 
 
 class Store:
@@ -78,10 +106,13 @@ class Store:
         self._small_bytes = 0
         self._husk_bytes = 0
         self._entries: dict[bytes, Entry] = {}
+        self.peek: Callable[[bytes], Entry | None] = self._entries.get
+        """The remembered answer by its key, however old it is, without counting as a use."""
         self._small: deque[Entry] = deque()
         self._main: deque[Entry] = deque()
         self._ghosts: deque[int] = deque()
         self._ghost_set: set[int] = set()
+        self._facts: dict[int, Facts] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -96,14 +127,8 @@ class Store:
             return None
         if now >= entry.stale_until:
             return None  # it keeps its place, for the answer that is about to be looked up
-        entry.asks += 1
-        if entry.saved < _PROMOTING_ASKS:
-            entry.saved += 1
+        entry.use()
         return entry
-
-    def peek(self, key: bytes) -> Entry | None:
-        """The remembered answer without counting as a use; for people who look into the cache."""
-        return self._entries.get(key)
 
     def put(self, key: bytes, answer: Answer, zone: Zone, label: str, server: str, now: float) -> Entry | None:
         """Remember an answer; None where it must not be remembered (`lifetime`) or would not fit at all.
@@ -114,17 +139,23 @@ class Store:
         if ttl <= 0:
             self.remove(key)
             return None
-        size = entry_bytes(key, answer)
+        facts, shares = answer.facts, self._knows(answer.facts)
+        size = entry_bytes(key, answer, shares=shares)
         if size > self.max_bytes // 4:
             self.remove(key)
             return None
         entry = self._entries.get(key)
         if entry is None:
-            entry = Entry(key)
+            entry, before = Entry(key), 0
             self._enqueue(entry)
-        before = entry.bytes
-        entry.renew(answer, ttl, zone, label, server, now)
-        entry.bytes = size
+        else:
+            before = entry.size_bytes
+        entry.sections, entry.facts, entry.shares = answer.sections, facts, shares
+        entry.ttl, entry.stale_seconds = ttl, zone.serve_stale_seconds
+        entry.cap = zone.max_ttl if facts.kind is Kind.POSITIVE else ttl
+        entry.label, entry.server = label, server
+        entry.stored_at = now
+        entry.asks = 0
         self._account(entry, size - before)
         self._evict()
         return entry
@@ -134,13 +165,14 @@ class Store:
         entry = self._entries.pop(key, None)
         if entry is None:
             return False
-        # It stays in its queue as a husk (negative bytes), which goes when it reaches the front or the husks are swept.
-        self._account(entry, -entry.bytes)
-        self._husk_bytes += entry.bytes
-        entry.bytes = -entry.bytes
+        # It stays in its queue as a husk, which goes when it reaches the front or the husks are swept.
+        size = entry.size_bytes
+        self._account(entry, -size)
+        self._husk_bytes += size
+        entry.saved = HUSK
         if self._husk_bytes > self.max_bytes * _HUSK_SHARE:
-            self._small = deque(entry for entry in self._small if entry.bytes > 0)
-            self._main = deque(entry for entry in self._main if entry.bytes > 0)
+            self._small = deque(entry for entry in self._small if entry.saved != HUSK)
+            self._main = deque(entry for entry in self._main if entry.saved != HUSK)
             self._husk_bytes = 0
         return True
 
@@ -173,6 +205,15 @@ class Store:
         self.max_bytes = max_bytes
         self._evict()
 
+    def _knows(self, facts: Facts) -> bool:
+        """Whether these facts, the same object, were met lately; they are from now on."""
+        if id(facts) in self._facts:  # the facts there are alive, so none of them has the address of another
+            return True
+        if len(self._facts) >= MAX_FACTS:
+            self._facts.clear()
+        self._facts[id(facts)] = facts
+        return False
+
     def _enqueue(self, entry: Entry) -> None:
         self._entries[entry.key] = entry
         ghost = hash(entry.key)
@@ -195,11 +236,11 @@ class Store:
                 self._evict_from_main(self._main.popleft())
 
     def _evict_from_small(self, entry: Entry) -> None:
-        if entry.bytes < 0:
-            self._husk_bytes += entry.bytes
+        if entry.saved == HUSK:
+            self._husk_bytes -= entry.size_bytes
             return
         if entry.saved > 0:
-            self._small_bytes -= entry.bytes
+            self._small_bytes -= entry.size_bytes
             entry.saved = 0
             entry.in_main = True
             self._main.append(entry)
@@ -213,8 +254,8 @@ class Store:
             self._ghost_set.discard(self._ghosts.popleft())
 
     def _evict_from_main(self, entry: Entry) -> None:
-        if entry.bytes < 0:
-            self._husk_bytes += entry.bytes
+        if entry.saved == HUSK:
+            self._husk_bytes -= entry.size_bytes
             return
         if entry.saved > 0:
             entry.saved -= 1
@@ -224,7 +265,7 @@ class Store:
 
     def _forget(self, entry: Entry) -> None:
         del self._entries[entry.key]
-        self._account(entry, -entry.bytes)
+        self._account(entry, -entry.size_bytes)
         self.evictions += 1
 
 

@@ -52,7 +52,7 @@ class BatchedUdpListener(UdpListener):
             ):
                 ready.tally[0] += 1
                 hits += 1
-                reply = ready.reply if ready.replies is None else ready.next()
+                reply = ready.reply or ready.next()
                 size = len(reply) + 2
                 view[after_id : start + size] = reply
                 sizes[size_at] = size

@@ -4,7 +4,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from resolver.message import codes
-from resolver.message.answer import Answer, Kind, Rotation
+from resolver.message.answer import Answer, Facts, Kind, Rotation
 from resolver.message.query import HEADER, HEADER_BYTES, BadPacket, Query, salvage
 
 _TTL = Struct("!I")
@@ -154,16 +154,15 @@ def rotations(reply: bytes, query: Query, rotation: Rotation, first: int = 0) ->
     return tuple(_rotated(reply, moved, first + order * count // orders) for order in range(orders))
 
 
-def dated_records(reply: bytes, query: Query, answer: Answer) -> int | None:
-    """How many of the answer's records, from the first on, stand in a reply: their TTLs can be counted down in place.
+def counts_down(reply: bytes, query: Query, facts: Facts) -> bool:
+    """Whether this reply stays right for as long as the TTLs of all the answer's records are counted down in place.
 
-    None where that would not be enough: an address set whose orders have to change, or whose TTLs differ.
+    Not one that lacks records, nor one of an address set whose orders have to change, or whose TTLs differ.
     """
-    facts = answer.facts
     rotation = facts.rotation
     if rotation is not None:
         first = facts.counts[0] - rotation.records
         if rotation.records > MAX_ROTATIONS or len({ttl for _, ttl in facts.ttls[first : facts.counts[0]]}) > 1:
-            return None
+            return False
     _, _, _, answers, authorities, additionals = HEADER.unpack_from(reply)
-    return int(answers + authorities + additionals) - (query.edns is not None)
+    return bool(answers + authorities + additionals - (query.edns is not None) == len(facts.ttls))

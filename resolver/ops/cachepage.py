@@ -46,7 +46,7 @@ class CachePage:
         shown: list[Shown] = []
         room = _MOST_SHOWN_BYTES
         for entry in entries:
-            room -= entry.bytes
+            room -= entry.size_bytes
             if room >= 0 or not shown:
                 shown.append(_show(entry, now))
         page = {"name": names.to_text(name), "entries": shown, "leftOut": len(entries) - len(shown)}
@@ -119,7 +119,7 @@ def _show(entry: Entry, now: float) -> Shown:
         "server": entry.server,
         "zone": entry.label,
         "asks": entry.asks,
-        "bytes": entry.bytes,
+        "bytes": entry.size_bytes,
         "records": records_text(question, answer, cap=entry.cap, age=entry.age(now)),
     }
 

@@ -78,6 +78,46 @@ def test_other_bytes_or_another_way_in_are_another_ready_reply() -> None:
     assert world.ask(WEB).from_ready
 
 
+def test_all_spellings_of_a_question_share_one_ready_reply() -> None:
+    world = knowing()
+    world.ask(query_packet("wEB.shop.", edns=1232, options=[(10, b"first 8b")]))
+    before, via = counts(world), world.engine.via(tcp=False, family=4)
+    assert len(via.ready) == 1
+    assert world.ask(WEB).from_ready
+    for number in range(5):
+        spelling = query_packet("WEb.SHop.", edns=4096, ident=number, options=[(10, b"%8d" % number), (12, b"\0" * 9)])
+        reply = world.ask(spelling).reply
+        assert reply[:2] == spelling[:2]
+        assert reply[12:26] == spelling[12:26]
+        assert reply[2:12] + reply[26:] == world.ask(WEB).reply[2:12] + world.ask(WEB).reply[26:]
+    assert len(via.ready) == 1
+    assert counts(world)["cache", 0] == before["cache", 0] + 1 + 5 * 3
+    assert sum(world.engine.tallies.hit_durations.counts) == 5
+
+
+@pytest.mark.parametrize("end", ["removed", "replaced", "cleared", "evicted"])
+def test_a_ready_reply_ends_with_its_second_once_its_answer_is_gone(end: str) -> None:
+    world = knowing()
+    world.ask(WEB)
+    assert world.ask(WEB).from_ready
+    store = world.engine.store
+    (entry,) = store
+    if end == "removed":
+        store.remove(entry.key)
+    elif end == "cleared":
+        store.clear()
+    elif end == "evicted":
+        store.resize(1)
+        assert len(store) == 0
+    else:
+        world.go(0.5)
+        store.put(entry.key, entry.answer, zone(), ".", "ns1", world.now)
+    world.go(1.0)
+    asked = world.ask(WEB)
+    assert not asked.from_ready
+    assert bool(asked.replies) is (end == "replaced")
+
+
 def test_addresses_take_turns_whichever_way_the_reply_comes() -> None:
     for asks_per_second in (1, 2, 3, 5):
         world = knowing(answer_packet(answers=addresses(3)))

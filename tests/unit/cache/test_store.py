@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from resolver.cache.store import Store, entry_bytes, is_under
+from resolver.cache.store import HUSK, Store, entry_bytes, is_under
 from resolver.config import Zone
 from resolver.message import names
 from resolver.message.answer import Answer
@@ -16,6 +16,8 @@ from tests.unit.builders import SOA, addresses, answer, key
 ZONE = Zone(("shop",), (), max_ttl=30, max_nttl=10, serve_stale_seconds=60.0)
 ROOMY = 1 << 20
 NOW = 1000.0
+ONE = answer(answers=addresses(1))
+ENTRY_BYTES = entry_bytes(key("n000.shop."), ONE, shares=True)
 
 
 def put(store: Store, name: str, said: Answer | None = None, now: float = NOW, zone: Zone = ZONE) -> None:
@@ -106,7 +108,7 @@ def test_only_hot_answers_are_due_shortly_before_they_expire(asks: int, after: f
 
 
 def test_a_flood_of_names_asked_once_leaves_those_asked_again() -> None:
-    store = Store(100 * entry_bytes(key("n000.shop."), answer(answers=addresses(1))))
+    store = Store(100 * ENTRY_BYTES)
     for number in range(40):
         put(store, f"h{number:03}.shop.")
         state(store, f"h{number:03}.shop.", NOW)
@@ -117,7 +119,7 @@ def test_a_flood_of_names_asked_once_leaves_those_asked_again() -> None:
 
 
 def test_a_name_that_comes_back_soon_after_its_eviction_is_kept_longer() -> None:
-    store = Store(100 * entry_bytes(key("n000.shop."), answer(answers=addresses(1))))
+    store = Store(100 * ENTRY_BYTES)
     for number in range(110):
         put(store, f"n{number:03}.shop.")
     assert state(store, "n000.shop.", NOW) == "gone"
@@ -174,7 +176,7 @@ def test_removed_answers_do_not_hold_memory_for_long() -> None:
     for number in range(500):
         put(store, f"n{number}.shop.", answer(answers=addresses(60)))
         store.remove(key(f"n{number}.shop."))
-        held = sum(abs(entry.bytes) for queue in (store._small, store._main) for entry in queue)
+        held = sum(abs(entry.size_bytes) for queue in (store._small, store._main) for entry in queue)
         assert held <= ROOMY // 16
 
 
@@ -245,12 +247,12 @@ class AnySequence(RuleBasedStateMachine):
     def a_recount_finds_the_same(self) -> None:
         store = self.store
         queued = [*store._small, *store._main]
-        living = [entry for entry in queued if entry.bytes > 0]
+        living = [entry for entry in queued if entry.saved != HUSK]
         assert {id(entry) for entry in living} == {id(entry) for entry in store}
         assert len(living) == len(store)
-        assert store.bytes == sum(entry_bytes(entry.key, entry.answer) for entry in store)
-        assert store._small_bytes == sum(entry.bytes for entry in store._small if entry.bytes > 0)
-        assert store._husk_bytes == -sum(entry.bytes for entry in queued if entry.bytes < 0)
+        assert store.bytes == sum(entry.size_bytes for entry in store)
+        assert store._small_bytes == sum(entry.size_bytes for entry in store._small if entry.saved != HUSK)
+        assert store._husk_bytes == sum(entry.size_bytes for entry in queued if entry.saved == HUSK)
         assert all(entry.in_main for entry in store._main)
         assert not any(entry.in_main for entry in store._small)
         assert set(store._ghosts) == store._ghost_set

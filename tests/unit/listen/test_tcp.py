@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from resolver.cache.packets import Ready
 from resolver.listen.clients import Refusal, TcpClients
 from resolver.listen.connection import Ending, TcpLimits
 from resolver.listen.tcp import TcpListener
@@ -63,8 +64,19 @@ def test_pipelined_answers_come_as_they_are_ready_in_any_order(run: Run) -> None
 def test_ready_reply_is_sent_without_asking_the_engine_and_counted(run: Run) -> None:
     async def test() -> None:
         engine, via, tally = FakeEngine(), way_in(tcp=True), [0]
-        via.ready.put(query("hot")[2:], (b"first", b"second"), monotonic() + 60, tally)
-        via.ready.put(query("old")[2:], (b"stale",), monotonic() - 1, [0])
+        via.ready.put(
+            query("hot")[2:],
+            Ready(
+                (
+                    b"first",
+                    b"second",
+                ),
+                monotonic() + 60,
+                tally,
+                b"",
+            ),
+        )
+        via.ready.put(query("old")[2:], Ready((b"stale",), monotonic() - 1, [0], b""))
         async with tcp(engine, via=via) as listener, connected(listener) as client:
             client.send(query("hot", 0x4142), query("hot", 0x4344), query("old"))
             assert [await client.receive() for _ in range(3)] == [b"ABfirst", b"CDsecond", reply_to(query("old"))]
@@ -77,7 +89,7 @@ def test_clients_outside_the_allowed_ones_are_refused_even_where_a_reply_is_read
     async def test() -> None:
         engine, via = FakeEngine(), way_in(tcp=True)
         engine.restricted = True
-        via.ready.put(query("hot")[2:], (b"ready",), monotonic() + 60, [0])
+        via.ready.put(query("hot")[2:], Ready((b"ready",), monotonic() + 60, [0], b""))
         async with tcp(engine, via=via) as listener, connected(listener) as client:
             assert (await client.ask(query("hot")))[3] & 0xF == 5
 

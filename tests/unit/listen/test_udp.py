@@ -7,6 +7,7 @@ from time import monotonic
 
 import pytest
 
+from resolver.cache.packets import Ready
 from resolver.listen import mmsg
 from resolver.listen.udp import BATCH
 from resolver.message import codes
@@ -34,7 +35,18 @@ def test_reply_goes_back_to_the_client_with_its_id(run: Run) -> None:
 def test_ready_reply_is_sent_without_asking_the_engine_and_counted(run: Run) -> None:
     async def test() -> None:
         engine, via, tally = FakeEngine(), way_in(tcp=False), [0]
-        via.ready.put(query("hot")[2:], (b"first", b"second"), monotonic() + 60, tally)
+        via.ready.put(
+            query("hot")[2:],
+            Ready(
+                (
+                    b"first",
+                    b"second",
+                ),
+                monotonic() + 60,
+                tally,
+                b"",
+            ),
+        )
         async with udp(engine, via=via) as listener:
             with UdpClient(listener) as client:
                 assert await client.ask(query("hot", 0x4142)) == b"ABfirst"
@@ -47,7 +59,7 @@ def test_ready_reply_is_sent_without_asking_the_engine_and_counted(run: Run) -> 
 def test_ready_reply_past_its_time_is_not_used(run: Run) -> None:
     async def test() -> None:
         engine, via = FakeEngine(), way_in(tcp=False)
-        via.ready.put(query("old")[2:], (b"stale",), monotonic() - 1, [0])
+        via.ready.put(query("old")[2:], Ready((b"stale",), monotonic() - 1, [0], b""))
         async with udp(engine, via=via) as listener:
             with UdpClient(listener) as client:
                 assert await client.ask(query("old")) == reply_to(query("old"))
@@ -59,7 +71,7 @@ def test_clients_outside_the_allowed_ones_are_refused_even_where_a_reply_is_read
     async def test() -> None:
         engine, via, tally = FakeEngine(), way_in(tcp=False), [0]
         engine.restricted = True
-        via.ready.put(query("hot")[2:], (b"ready",), monotonic() + 60, tally)
+        via.ready.put(query("hot")[2:], Ready((b"ready",), monotonic() + 60, tally, b""))
         async with udp(engine, via=via) as listener:
             with UdpClient(listener) as client:
                 assert (await client.ask(query("hot")))[3] & 0xF == 5

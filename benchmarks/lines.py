@@ -7,12 +7,13 @@ from html import escape
 from benchmarks import curves
 from benchmarks.results import Results
 
-HEIGHT = 170
-PLOT_TOP, PLOT_HEIGHT, TICKS_HEIGHT = 44, 92, 20
-LEFT, NAMES_WIDTH = 24, 108
+HEIGHT = 190
+PLOT_TOP, PLOT_HEIGHT, TICKS_HEIGHT = 46, 110, 20
+LEFT, NAMES_WIDTH, NAMES_GAP = 24, 128, 24
 SHOWN = ("ours", "unbound")
 HEADROOM = 1.25
-LINE_HEIGHT = 14
+ABOVE, BELOW = -8, 17
+"""Where a value is written, pixels from its point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,6 @@ class Line:
     title: str
     costs: list[float | None]
     ours: bool
-
-    @property
-    def last(self) -> float:
-        return next((cost for cost in reversed(self.costs) if cost is not None), 0.0)
 
 
 def svg(results: Results, y: int, width: int) -> str:
@@ -54,38 +51,38 @@ def _lines(results: Results, work: Callable[[int], str], places: Sequence[int]) 
 def _panel(x: int, y: int, width: int, title: str, places: Sequence[int], lines: Sequence[Line]) -> str:
     bottom = y + PLOT_TOP + PLOT_HEIGHT
     right = x + width - NAMES_WIDTH
-    highest = max(cost for line in lines for cost in line.costs if cost is not None) * HEADROOM
+    scale = PLOT_HEIGHT / (HEADROOM * max(cost for line in lines for cost in line.costs if cost is not None))
     across = [x + LEFT + number * (right - x - LEFT) / (len(places) - 1) for number in range(len(places))]
     parts = [
         f'<text class="title" x="{x}" y="{y + 26}">{escape(title)}</text>',
         f'<line class="axis" x1="{x}" y1="{bottom}" x2="{right + 10}" y2="{bottom}"/>',
     ]
-    parts += [
-        f'<text class="faint" x="{at:.1f}" y="{bottom + TICKS_HEIGHT}" text-anchor="middle">{place:,}</text>'
-        for at, place in zip(across, places, strict=True)
-    ]
-    above = len(lines) > 1
-    for line in sorted(lines, key=lambda line: line.last, reverse=True):
+    for place, at in enumerate(across):
+        label = f"{places[place]:,}"
+        parts.append(
+            f'<text class="faint" x="{at:.1f}" y="{bottom + TICKS_HEIGHT}" text-anchor="middle">{label}</text>'
+        )
+    highest = [max((line.costs[place] or 0.0) for line in lines) for place in range(len(places))]
+    for line in lines:
         points = [
-            (at, bottom - cost / highest * PLOT_HEIGHT, cost)
-            for at, cost in zip(across, line.costs, strict=True)
+            (at, bottom - cost * scale, cost, ABOVE if cost == most else BELOW)
+            for at, cost, most in zip(across, line.costs, highest, strict=True)
             if cost is not None
         ]
-        parts.append(_drawn(line, points, right + 14, above=above or len(lines) == 1))
-        above = False
+        parts.append(_drawn(line, points, right + NAMES_GAP))
     return "\n".join(parts)
 
 
-def _drawn(line: Line, points: Sequence[tuple[float, float, float]], names_x: int, *, above: bool) -> str:
-    path = " ".join(f"{at:.1f},{height:.1f}" for at, height, _cost in points)
-    marks = "".join(f'<circle cx="{at:.1f}" cy="{height:.1f}" r="3"/>' for at, height, _cost in points)
-    offset = -7 if above else LINE_HEIGHT + 3
+def _drawn(line: Line, points: Sequence[tuple[float, float, float, int]], names_x: int) -> str:
+    """A line through points of x, y, the cost there and where to write it, with the server's name beside the last."""
+    path = " ".join(f"{at:.1f},{height:.1f}" for at, height, _cost, _offset in points)
+    marks = "".join(f'<circle cx="{at:.1f}" cy="{height:.1f}" r="3"/>' for at, height, _cost, _offset in points)
     values = "".join(
         f'<text x="{at:.1f}" y="{height + offset:.1f}" text-anchor="middle">{cost:.1f}</text>'
-        for at, height, cost in points
+        for at, height, cost, offset in points
     )
-    name_y = points[-1][1] + (-2 if above else LINE_HEIGHT - 4)
+    _at, height, _cost, offset = points[-1]
     return (
         f'<g class="{"ours" if line.ours else "other"}"><polyline points="{path}"/>{marks}{values}'
-        f'<text x="{names_x}" y="{name_y:.1f}">{escape(line.title)}</text></g>'
+        f'<text x="{names_x}" y="{height + offset:.1f}">{escape(line.title)}</text></g>'
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import names
+from benchmarks import load, machine, names
 from benchmarks.ask import Asker
 from benchmarks.measure import open_bench
 from benchmarks.names import AAAA, Asked
@@ -70,6 +70,39 @@ def test_an_echo_of_the_question_is_no_answer() -> None:
         asker.close()
         thread.join()
     assert "in the place of" in problems[0]
+
+
+def test_a_steady_load_tells_latencies_and_loses_nothing_to_a_server_that_answers() -> None:
+    steady = Workload("steady", "steady", [], names.services(50), per_second=1000)
+    with open_bench() as bench:
+        (run,) = bench.runs(Peer("right", "right", upstream_itself), [steady], [0], 0.2)
+    assert [problem for problem in run.problems if "held up" not in problem] == []
+    assert 0 < run.latencies["p50"] <= run.latencies["p99"] <= run.latencies["p999"]
+
+
+def test_a_query_nobody_answers_is_lost() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        packets = Workload("steady", "steady", [], names.services(1)).packets()
+        found = load.steady(sock.getsockname()[1], packets, per_second=1000, seconds=0.05)
+    assert found.lost == found.sent > 0
+    assert found.overflowed == 0
+
+
+def test_packets_that_a_socket_had_no_room_for_are_counted_where_they_were_lost() -> None:
+    before = machine.all_unread_packets()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        deaf.bind(("127.0.0.1", 0))
+        for _ in range(100):
+            sender.sendto(bytes(100), deaf.getsockname())
+        unread = machine.unread_packets(deaf.getsockname()[1])
+        assert 0 < unread < 100
+        assert machine.unread_packets(sender.getsockname()[1]) == 0
+        assert machine.all_unread_packets() - before >= unread
 
 
 def test_programs_in_c_are_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,8 +22,6 @@ def transact(text: str, library: str = LIBRARY) -> None:
     """Carry out the commands; raises NodeError with what the library says."""
     lib = _load(library)
     context = lib.nft_ctx_new(0)
-    if not context:
-        raise NodeError(ErrorType.IPTABLES, f"node.notrack: {library} cannot reach nftables in this kernel")
     try:
         lib.nft_ctx_buffer_error(context)
         lib.nft_ctx_buffer_output(context)

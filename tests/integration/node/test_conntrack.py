@@ -191,6 +191,21 @@ def test_a_missing_library_is_named_with_its_package() -> None:
     assert no.value.kind is ErrorType.IPTABLES
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("\nError: no such thing\nadd x\n^^^\n", "Error: no such thing"),
+        ("", "nothing"),
+        (
+            "Error: Operation not permitted",
+            "Error: Operation not permitted (the resolver needs the capability NET_ADMIN)",
+        ),
+    ],
+)
+def test_of_what_the_library_says_the_first_line_is_told(said: str, expected: str) -> None:
+    assert nftables._first_line(said) == expected
+
+
 def test_the_self_test_passes_with_the_rules(following: Namespace, make: NodeMaker) -> None:
     subject = make(V4, V6)
     subject.set_up()

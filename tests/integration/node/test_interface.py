@@ -1,12 +1,19 @@
 """The interface with the listen addresses on a real kernel; the node is as before once the resolver has gone."""
 
+import errno
+import json
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any
 
 import pytest
+from pyroute2.netlink.exceptions import NetlinkError
 
 from resolver.config.values import Admin, Listen
 from resolver.config.values import Node as NodeSettings
-from resolver.node import helper
+from resolver.node import helper, interface
 from resolver.node.errors import ErrorType, NodeError
 from resolver.node.helper import Request
 from resolver.node.node import Node
@@ -172,6 +179,106 @@ def test_after_a_hand_over_the_old_owner_keeps_its_hands_off(place: Namespace, m
     new.tear_down()
 
 
+def test_the_interface_goes_also_where_the_rules_cannot_be_removed(
+    place: Namespace, make: NodeMaker, kind: str
+) -> None:
+    before = sight(place)
+    make(V4, notrack=False).set_up()
+    with pytest.raises(NodeError, match="nftables said"):
+        helper._tear_down(Request("tear down", "nodelocaldns", kind, (V4,), "delete nonsense"))
+    assert sight(place) == before
+
+
+def test_a_device_that_somebody_put_in_place_of_ours_stays(place: Namespace, make: NodeMaker) -> None:
+    subject = make(V4, notrack=False)
+    subject.set_up()
+    place.ip("link", "del", "nodelocaldns")
+    place.ip("link", "add", "nodelocaldns", "type", "bridge")
+    before = sight(place)
+    subject.tear_down()
+    assert sight(place) == before
+
+
+def test_addresses_that_are_gone_from_lo_are_no_trouble_at_the_end(place: Namespace, make: NodeMaker) -> None:
+    before = sight(place)
+    subject = make(V4, V6, device_kind=NO_SUCH_KIND)
+    subject.set_up()
+    place.ip("addr", "del", f"{V4}/32", "dev", "lo")
+    subject.tear_down()
+    assert subject.check().setup_errors == {}
+    assert sight(place) == before
+
+
+def test_a_repair_does_not_wait_for_a_self_test(place: Namespace, make: NodeMaker) -> None:
+    subject = make(V4)
+    subject.set_up()
+    subject.test_bypass()
+    place.ip("link", "del", "nodelocaldns")
+    assert repaired(subject).repairs == {"interface": 1}
+    assert subject.check().bypass is None
+    subject.tear_down()
+
+
+def test_somebody_who_removes_it_again_and_again_does_not_keep_the_node_busy(place: Namespace, kind: str) -> None:
+    now = [1000.0]
+    settings = NodeSettings(manage_interface=True)
+    subject = Node(settings, Listen((V4,)), Admin(), kind=kind, clock=lambda: now[0])
+    subject.set_up()
+    pauses = []
+    for _ in range(5):
+        place.ip("link", "del", "nodelocaldns")
+        began = now[0]
+        while not subject.check().ok:
+            subject.repair(subject.check())
+            if subject._job is None:
+                now[0] += 0.25
+        pauses.append(now[0] - began)
+    assert pauses == [0.0, 0.0, 1.0, 2.0, 4.0]
+    subject.tear_down()
+
+
+def test_a_helper_that_cannot_be_started_is_told_and_the_end_still_comes(
+    place: Namespace, make: NodeMaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    subject = make(V4)
+    subject.set_up()
+    place.run("nft", "flush", "ruleset")
+    with monkeypatch.context() as broken:
+        broken.setattr("sys.executable", "/nonexistent/python")
+        subject.repair(subject.check())
+        assert subject.check().setup_errors == {"iptables": 1}
+        subject.tear_down()
+    assert subject.check().setup_errors == {"iptables": 1, "interface_add": 1}
+    assert "the node cannot be left as it was" in caplog.text
+
+
+def test_what_cannot_be_looked_at_is_told_and_not_repaired(
+    place: Namespace, make: NodeMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    subject = make(V4)
+    subject.set_up()
+    monkeypatch.setattr("resolver.node.node.count_rules", refuse)
+    state = subject.check()
+    assert state.ok
+    assert state.trouble == "node.notrack: nftables cannot be asked: Operation not permitted"
+    subject.tear_down()
+
+
+@pytest.mark.parametrize("settings", [NodeSettings(manage_interface=True), NodeSettings(notrack=True)])
+def test_a_process_without_the_capability_changes_nothing(place: Namespace, settings: NodeSettings) -> None:
+    before = sight(place)
+    request = Node(settings, Listen((V4,)), Admin())._request(helper.SET_UP)
+    done = place.run(
+        "setpriv", "--bounding-set=-net_admin", "--",
+        sys.executable, "-m", "resolver.node.helper", json.dumps(asdict(request)),
+    )  # fmt: skip
+    assert "needs the capability NET_ADMIN" in json.loads(done.stdout)["message"]
+    assert sight(place) == before
+
+
 def test_an_interface_that_is_gone_already_is_no_trouble_at_the_end(place: Namespace, make: NodeMaker) -> None:
     subject = make(V4)
     subject.set_up()
@@ -199,6 +306,35 @@ def test_where_the_kernel_refuses_the_error_says_what_and_why(place: Namespace) 
     place.run("sysctl", "-q", "-w", "net.ipv6.conf.lo.disable_ipv6=1")
     with pytest.raises(NodeError, match=r"^node\.manageInterface: .*EACCES.*IPv6 is switched off"):
         helper._set_up(Request("set up", "nodelocaldns", NO_SUCH_KIND, (V6,)))
+
+
+class Refusing:
+    """A kernel that shows everything and changes nothing."""
+
+    def link_lookup(self, ifname: str) -> list[int]:
+        return [7] if ifname in {"lo", "nodelocaldns"} else []
+
+    def get_links(self, _: int) -> list[Any]:
+        return [self]
+
+    def get_nested(self, *_: str) -> str:
+        return "dummy"
+
+    def refuse(self, *_: object, **__: object) -> None:
+        raise NetlinkError(errno.EPERM)
+
+    link = addr = refuse
+
+
+@pytest.mark.parametrize("device", ["lo", "nodelocaldns"])
+def test_what_cannot_be_removed_is_an_error_that_says_why(device: str) -> None:
+    with pytest.raises(NodeError, match=rf"removing {device}: the kernel said EPERM: the resolver needs .* NET_ADMIN"):
+        interface.remove(Refusing(), device, "dummy", [V4])
+
+
+def test_a_device_that_cannot_be_made_is_an_error_that_says_why() -> None:
+    with pytest.raises(NodeError, match=r"other with 169\.254\.20\.10: the kernel said EPERM"), ExitStack() as undo:
+        interface.put(Refusing(), "other", "dummy", [V4], undo)
 
 
 def test_nothing_happens_where_nothing_is_asked_for(place: Namespace) -> None:

@@ -27,8 +27,9 @@ _SECONDS = 1.0
 def is_local(address: str) -> bool:
     """Whether this machine has the address and can be reached at it."""
     try:
+        # As bytes: text would bring the tables of the IDNA codec into memory.
         family, _, _, _, place = socket.getaddrinfo(
-            address, _ANY_PORT, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+            address.encode(), _ANY_PORT, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
         )[0]
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.connect(place)

@@ -48,14 +48,13 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     if arguments.demo:
         return _demo()
-    from resolver.loops import import_loops  # noqa: PLC0415
-
-    import_loops()
     from resolver.config import ConfigError, load, without_effect  # noqa: PLC0415
     from resolver.ops.watch import read_text  # noqa: PLC0415
 
     try:
         text = read_text(arguments.config)
+        if not arguments.check:
+            return _serve(arguments.config, text)
         config = load(text, arguments.config)
     except OSError as error:
         print(f"{arguments.config}: {error.strerror or error}", file=sys.stderr)
@@ -63,13 +62,17 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    if arguments.check:
-        for key in without_effect(config):
-            print(f"{arguments.config}: {key}", file=sys.stderr)
-        return 0
-    from resolver.main import run_service  # noqa: PLC0415
+    for key in without_effect(config):
+        print(f"{arguments.config}: {key}", file=sys.stderr)
+    return 0
 
-    return run_service(arguments.config, text, config)
+
+def _serve(path: str, text: str) -> int:
+    """Run the resolver; raises ConfigError before anything has begun."""
+    from resolver.main import run_service  # noqa: PLC0415
+    from resolver.supervisor.settings import read_apart  # noqa: PLC0415
+
+    return run_service(path, text, read_apart(text, path))
 
 
 def _demo() -> int:

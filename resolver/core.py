@@ -8,14 +8,14 @@ import asyncio
 import logging
 import socket
 from asyncio import AbstractEventLoop
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
-from resolver.config import Config, Transport, Upstream, overlap
+from resolver.config import Config, Transport, Upstream
 from resolver.engine import Engine
 from resolver.listen.census import Census, Listener
 from resolver.listen.clients import TcpClients
-from resolver.listen.sockets import ListenError, open_tcp, open_udp
+from resolver.listen.holdings import Place
 from resolver.listen.tcp import TcpListener
 from resolver.listen.udp import listen_udp
 from resolver.ops.logs import event
@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 _CLOSE_GRACE_SECONDS = 0.5
 """What closing waits for beyond the longest `timeout` of a zone."""
 
-Place = tuple[str, int]
+Sockets = Mapping[Place, Sequence[socket.socket]]
+"""Bound sockets of this resolver's own, UDP and TCP, by place."""
 
 
 class Resolver:
@@ -53,33 +54,31 @@ class Resolver:
         self._clients = TcpClients()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """Open the sockets and begin to answer; raises ListenError, and then nothing is left open."""
-        opened = _open_all(_places(self.config))
+    async def start(self, sockets: Sockets) -> None:
+        """Begin to answer on these sockets, which it owns from now on."""
         self.zones.start()
-        for place, sockets in opened.items():
-            await self._begin(place, self._listen(place, sockets))
+        for place, each in sockets.items():
+            await self._begin(place, self._listen(place, each))
 
-    def apply(self, config: Config) -> None:
-        """Make a new configuration the one in force, the cache kept; ListenError: nothing has changed.
+    def apply(self, config: Config, sockets: Sockets) -> None:
+        """Make a new configuration the one in force, the cache kept. `sockets` are those of places that are new in it.
 
         What it drops (addresses, servers) is let go once everything that was asked there is answered.
         """
-        wanted = _places(config)
-        added = [place for place in wanted if place not in self.listeners]
-        _refuse_overlap(added, list(self.listeners))
-        opened = _open_all(added)
+        wanted = places(config)
         dropped = [self.listeners.pop(place) for place in list(self.listeners) if place not in wanted]
         self.config = config
         self._new_routes(self.zones.routes(config))
-        for place, sockets in opened.items():
-            self._own(self._begin(place, self._listen(place, sockets)))
+        for place, each in sockets.items():
+            self._own(self._begin(place, self._listen(place, each)))
         for listeners in dropped:
             self._own(self._unlisten(listeners))
 
-    async def close(self) -> None:
-        """Answer what was read, then stop."""
-        await asyncio.gather(*(self._unlisten(listeners) for listeners in self.listeners.values()), *self._tasks)
+    async def close(self, *, queued: bool = True) -> None:
+        """Answer what was read, then stop. `queued`: read what waits in the kernel first; without, others do."""
+        await asyncio.gather(
+            *(self._unlisten(listeners, queued=queued) for listeners in self.listeners.values()), *self._tasks
+        )
         self.listeners.clear()
         self.zones.close()
         self._timers.close()
@@ -87,14 +86,18 @@ class Resolver:
     def _new_routes(self, routes: Routes[Server]) -> None:
         self.engine.reconfigure(routes, self.config.cache, self.config.listen.allowed_clients)
 
-    def _listen(self, place: Place, sockets: tuple[socket.socket, socket.socket]) -> tuple[Listener, ...]:
-        family = 6 if sockets[0].family == socket.AF_INET6 else 4
-        udp = listen_udp(self._loop, sockets[0], self.engine, self.engine.via(tcp=False, family=family))
-        tcp = TcpListener(self._loop, sockets[1], self.engine, self.engine.via(tcp=True, family=family), self._clients)
-        self.listeners[place] = listeners = (udp, tcp)
+    def _listen(self, place: Place, sockets: Sequence[socket.socket]) -> tuple[Listener, ...]:
+        self.listeners[place] = listeners = tuple(self._listener(sock) for sock in sockets)
         for listener in listeners:
             self.census.add(listener)
         return listeners
+
+    def _listener(self, sock: socket.socket) -> Listener:
+        tcp = sock.type == socket.SOCK_STREAM
+        via = self.engine.via(tcp=tcp, family=6 if sock.family == socket.AF_INET6 else 4)
+        if tcp:
+            return TcpListener(self._loop, sock, self.engine, via, self._clients)
+        return listen_udp(self._loop, sock, self.engine, via)
 
     async def _begin(self, place: Place, listeners: tuple[Listener, ...]) -> None:
         port = listeners[0].sock.getsockname()[1]
@@ -102,9 +105,9 @@ class Resolver:
             await listener.start()
         event(_log, logging.INFO, "listening", address=place[0], port=port)
 
-    async def _unlisten(self, listeners: tuple[Listener, ...]) -> None:
-        seconds = max(zone.timeout_seconds for zone in self.config.zones) + _CLOSE_GRACE_SECONDS
-        await asyncio.gather(*(listener.close(seconds) for listener in listeners))
+    async def _unlisten(self, listeners: tuple[Listener, ...], *, queued: bool = True) -> None:
+        seconds = closing_seconds(self.config)
+        await asyncio.gather(*(listener.close(seconds, queued=queued) for listener in listeners))
         for listener in listeners:
             self.census.remove(listener)
 
@@ -115,35 +118,14 @@ class Resolver:
         task.add_done_callback(self._tasks.discard)
 
 
-def _places(config: Config) -> list[Place]:
+def places(config: Config) -> list[Place]:
+    """Where this configuration listens."""
     return [(address, config.listen.port) for address in config.listen.addresses]
 
 
-def _refuse_overlap(added: list[Place], own: list[Place]) -> None:
-    """Raise ListenError where the kernel would say that the port is in use, because it is in use by us.
-
-    The one address would go on getting what is sent to it until its last reply is out, and by then it looks nothing up.
-    """
-    for address, port in added:
-        for other, other_port in own:
-            if port == other_port and overlap(address, other):
-                raise ListenError(f"cannot change between {other} and {address} on port {port} while running: restart")
-
-
-def _open_all(places: list[Place]) -> dict[Place, tuple[socket.socket, socket.socket]]:
-    """UDP and TCP sockets for all places, or ListenError and none."""
-    opened: dict[Place, tuple[socket.socket, socket.socket]] = {}
-    sockets: list[socket.socket] = []
-    try:
-        for address, port in places:
-            sockets.append(open_udp(address, port))
-            sockets.append(open_tcp(address, sockets[-1].getsockname()[1]))
-            opened[address, port] = (sockets[-2], sockets[-1])
-    except ListenError:
-        for sock in sockets:
-            sock.close()
-        raise
-    return opened
+def closing_seconds(config: Config) -> float:
+    """How long answering what was read may take at most."""
+    return max(zone.timeout_seconds for zone in config.zones) + _CLOSE_GRACE_SECONDS
 
 
 def _channel(loop: AbstractEventLoop, upstream: Upstream, transport: Transport) -> Channel:

@@ -2,7 +2,7 @@
 
 from resolver.config.changes import restart_needed, without_effect
 from resolver.config.problems import ConfigError, Problem
-from resolver.config.reading import load
+from resolver.config.reading import build, load
 from resolver.config.resolvconf import parse_resolv_conf
 from resolver.config.values import (
     DEFAULT_ZONES,
@@ -39,6 +39,7 @@ __all__ = [
     "Transport",
     "Upstream",
     "Zone",
+    "build",
     "load",
     "overlap",
     "parse_resolv_conf",

@@ -23,6 +23,14 @@ def load(text: str, source: str) -> Config:
     from resolver.config.yamltext import parse_yaml  # noqa: PLC0415 - 1.5 MiB that a worker with a ready Config saves
 
     data, problems = parse_yaml(text)
+    return build(data, source, problems)
+
+
+def build(data: object, source: str, problems: tuple[Problem, ...] = ()) -> Config:
+    """Return the configuration that parsed YAML describes, None being an empty file; raises ConfigError as `load` does.
+
+    `problems` are those that were found on the way there.
+    """
     reader = _Reader(problems)
     config = reader.value({} if data is None else data, CONFIG, "")
     if reader.problems:

@@ -96,7 +96,6 @@ LISTEN = Section(
             "Processes that answer. One keeps up with most nodes; more use more cores, each with a cache of its own.",
             "2",
             restart=True,
-            not_yet="one process answers",
         ),
         Key(
             "allowedClients",
@@ -260,7 +259,6 @@ NODE = Section(
             "The user that workers run as; empty: the one that started the resolver.",
             "nobody",
             restart=True,
-            not_yet="it stays the user that it was started as",
         ),
     ),
     Node,

@@ -72,14 +72,14 @@ class TcpListener:
         """Begin to accept connections."""
         self.loop.add_reader(self.sock, self.accept_batch)
 
-    async def close(self, seconds: float) -> None:
+    async def close(self, seconds: float, *, queued: bool = True) -> None:
         """Accept no more, answer what has been sent by now, close; what is not done within `seconds` is given up.
 
-        Idempotent.
+        Without `queued`, who waits in the kernel's queue is left to another process. Idempotent.
         """
         if self._closing:
             return
-        await self._accept_the_last()
+        await self._accept_the_last(queued=queued)
         self._closing = True
         self.sock.close()
         for connection in list(self._connections):
@@ -139,11 +139,11 @@ class TcpListener:
         for connection in list(self._connections):
             connection.sweep(now)
 
-    async def _accept_the_last(self) -> None:
+    async def _accept_the_last(self, *, queued: bool) -> None:
         """Let in who waits in the kernel's queue, and let the loop read what they have sent."""
         self.loop.remove_reader(self.sock)
         for _ in range(TCP_BACKLOG // ACCEPT_BATCH):
-            if self.accept_batch() < ACCEPT_BATCH:
+            if not queued or self.accept_batch() < ACCEPT_BATCH:
                 break
             await asyncio.sleep(0)
         if self._pause is not None:

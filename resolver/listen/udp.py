@@ -55,23 +55,24 @@ class UdpListener:
         """Begin to read."""
         self._loop.add_reader(self.sock, self.read_batch)
 
-    async def close(self, seconds: float) -> None:
+    async def close(self, seconds: float, *, queued: bool = True) -> None:
         """Answer what the kernel has queued by now, wait for replies that are being looked up, close the socket.
 
         While it waits, new queries are answered as far as they can be at once. Whatever is not answered within
-        `seconds` is given up. Idempotent.
+        `seconds` is given up. Without `queued` nothing more is read: another process reads this socket. Idempotent.
         """
         if self.sock.fileno() < 0:
             return
         deadline = monotonic() + seconds
         self._loop.remove_reader(self.sock)
-        while self.read_batch() == BATCH:
+        while queued and self.read_batch() == BATCH:
             if monotonic() >= deadline:
                 break
             await asyncio.sleep(0)  # lets lookups finish meanwhile
         self._closing = True
         if self._owed:
-            self._loop.add_reader(self.sock, self.read_batch)
+            if queued:
+                self._loop.add_reader(self.sock, self.read_batch)
             self._settled = asyncio.Event()
             try:
                 async with asyncio.timeout(deadline - monotonic()):
@@ -79,8 +80,9 @@ class UdpListener:
             except TimeoutError:
                 self._given_up = True
                 self._owed = 0
-            self._loop.remove_reader(self.sock)
-            self.read_batch()
+            if queued:
+                self._loop.remove_reader(self.sock)
+                self.read_batch()
         self._close_socket()
 
     def read_batch(self) -> int:

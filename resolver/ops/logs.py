@@ -2,14 +2,15 @@
 
 Everything goes through a bounded queue to a thread that writes it. Whoever reads our log may stop reading (a full pipe
 of the container runtime), and a write to a full pipe blocks: answers must not wait for that. What does not fit into the
-queue is dropped and counted. The query log hands over what it saw as it is; the thread makes the text of it.
+queue is dropped and counted. The supervisor has no thread, because it forks: it writes a line itself if there is room
+for it at once.
 """
 
 import logging
 import os
+import select
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from json import dumps
 from queue import SimpleQueue
 from threading import Thread
@@ -17,9 +18,6 @@ from time import gmtime, strftime
 from typing import Final
 
 from resolver.config import Log, LogFormat
-from resolver.message import codes, names
-from resolver.message.query import HEADER_BYTES, Query
-from resolver.outcome import Source, Via
 
 Value = str | int | float | bool | None
 
@@ -28,38 +26,13 @@ QUEUED: Final = 8192
 """Lines that may wait to be written, about 1 KiB each; more are dropped."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@[],%+*#")
 
-_queries = logging.getLogger("resolver.queries")
+QUERY_LOG: Final = "resolver.queries"
+"""The logger of `querylog`."""
 
 
 def event(logger: logging.Logger, level: int, sentence: str, /, **fields: Value) -> None:
     """Log that something has happened: a constant sentence, and what differs from one time to the next as fields."""
     logger.log(level, "%s", sentence, extra={"fields": fields})
-
-
-def observe_query(query: Query, reply: bytes, client: str, via: Via, source: Source, seconds: float) -> None:
-    """The query log, an `outcome.Observer`: one event for each query."""
-    _queries.info("query", extra={"fields": partial(_query_fields, query, reply, client, via, source, seconds)})
-
-
-def _query_fields(
-    query: Query, reply: bytes, client: str, via: Via, source: Source, seconds: float
-) -> dict[str, Value]:
-    rcode = reply[3] & codes.RCODE
-    opt = HEADER_BYTES + len(query.question)
-    if source is Source.REJECTED and len(reply) > opt:
-        rcode |= reply[opt + 5] << 4  # BADVERS, whose upper bits are in the OPT record (RFC 6891 section 6.1.3)
-    asked = query.question != b""  # of a malformed query there may be nothing to tell
-    return {
-        "client": client,
-        "name": names.to_text(query.question[:-4]) if asked else "",
-        "type": codes.TYPE_NAMES.get(query.qtype, f"TYPE{query.qtype}") if asked else "",
-        "proto": "tcp" if via.tcp else "udp",
-        "rcode": codes.RCODE_NAMES.get(rcode, str(rcode)),
-        "source": source.value,
-        "bytes": len(reply),
-        "ms": round(seconds * 1000, 3),
-        "do": query.edns is not None and query.edns.dnssec_ok,
-    }
 
 
 class Logs:
@@ -70,12 +43,13 @@ class Logs:
         self._queue: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
         self._enqueue = _Enqueue(self._queue, queued)
         self._writer = _Writer(descriptor)
+        self._direct = _Direct(descriptor)
         self._thread: Thread | None = None
 
     @property
     def dropped_total(self) -> int:
         """Lines that did not fit into the queue."""
-        return self._enqueue.dropped
+        return self._enqueue.dropped + self._direct.dropped
 
     def start(self) -> None:
         """Take over the root logger and begin to write. Threads do not survive a fork: start after it."""
@@ -84,12 +58,20 @@ class Logs:
         self._thread = Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
 
+    def start_direct(self) -> None:
+        """Take over the root logger without a thread: a line for which there is no room at once is dropped."""
+        logging.basicConfig(handlers=[self._direct], force=True)
+        self.reconfigure(self._settings)
+
     def reconfigure(self, settings: Log) -> None:
         """Take over another format or level, for the lines that are written from now on."""
         self._settings = settings
-        self._writer.setFormatter(JsonLines() if settings.format is LogFormat.JSON else TextLines())
+        for writer in (self._writer, self._direct):
+            writer.setFormatter(JsonLines() if settings.format is LogFormat.JSON else TextLines())
         logging.getLogger().setLevel(settings.level.value.upper())
-        _queries.setLevel(logging.INFO)  # whether there is a query log is for `log.queries` to say, not for the level
+        logging.getLogger(QUERY_LOG).setLevel(
+            logging.INFO
+        )  # whether there is a query log is for `log.queries` to say, not for the level
 
     def close(self, seconds: float = 1.0) -> None:
         """Write what is queued, and stop; what cannot be written in this time is lost, and so are later lines."""
@@ -134,6 +116,22 @@ class _Writer(logging.Handler):
             line = f"a log line that cannot be written: {error!r}"
         with suppress(OSError):  # nobody reads any more, and there is nowhere else to say so
             os.write(self._descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
+
+
+class _Direct(_Writer):
+    """Writes if that cannot block. poll(2) calls a pipe writable when it has room for PIPE_BUF bytes."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self.dropped = 0
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._poll.poll(0):
+            super().emit(record)
+        else:
+            self.dropped += 1
 
 
 class JsonLines(logging.Formatter):

@@ -1,82 +1,128 @@
 """Take over a changed configuration file while running; a bad one changes nothing and is said so, loudly.
 
 A file that is right but cannot be taken over yet (an address that is not assigned, a port that is still in use) is
-tried again until it can, or until the file changes.
+tried again until it can, or until the file changes. No loop of its own: whoever owns it calls `tick` every second.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from time import time  # noqa: TID251 - a point in time for people and dashboards, not a duration
+from typing import Any, NamedTuple
 
-from resolver.config import Config, ConfigError, load, restart_needed, without_effect
+from resolver.config import Config, ConfigError, restart_needed, without_effect
 from resolver.ops.logs import event
 from resolver.ops.watch import FileWatch
 
 _log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
+TICK_SECONDS = 1.0
+"""How often `tick` is to be called."""
 
 
-class Reload:
-    """Watches resolver.yaml. `apply(new)` makes a valid configuration the running one, or raises and changes nothing:
-    the old one stays in force, after an OSError (an address that cannot be bound) for now, after anything else until
-    the file changes again.
-    """
+class Reading(NamedTuple):
+    """A file that was found right."""
 
-    def __init__(self, path: str, text: str, config: Config, apply: Callable[[Config], None]) -> None:
-        self.config = config
-        """The configuration in force."""
+    config: Config
+    tree: Any
+    """The same as plain values: what YAML made of the file. `resolver.config.build` makes a Config of it again."""
+
+
+class ReloadState:
+    """How taking over changed files has gone; workers show what their supervisor told them."""
+
+    def __init__(self) -> None:
         self.successful = True
         """Whether the last change of the file was taken over."""
         self.succeeded_at = time()
         """When that last happened, in seconds since the epoch (a metric)."""
         self.results = {"success": 0, "failure": 0}
+
+    def count(self, *, successful: bool) -> None:
+        """Note one result."""
+        self.successful = successful
+        self.results["success" if successful else "failure"] += 1
+        if successful:
+            self.succeeded_at = time()
+
+    def told(self) -> dict[str, Any]:
+        """As plain values, for a message."""
+        return {"successful": self.successful, "succeeded_at": self.succeeded_at, "results": dict(self.results)}
+
+    def learn(self, told: dict[str, Any]) -> None:
+        """Take over what another one told."""
+        self.successful, self.succeeded_at = bool(told["successful"]), float(told["succeeded_at"])
+        self.results = {str(result): int(number) for result, number in told["results"].items()}
+
+
+class Reload:
+    """Watches resolver.yaml. `read(text)` gives a configuration or raises ConfigError; `apply` makes it the one in
+    force, or raises and changes nothing: the old one stays, after an OSError (an address that cannot be bound) for now,
+    after anything else until the file changes again. `on_count` is called after each result.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        text: str,
+        config: Config,
+        read: Callable[[str], Reading],
+        apply: Callable[[Reading], None],
+        on_count: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.config = config
+        """The configuration in force."""
+        self.state = ReloadState()
         self._path = path
+        self._read = read
         self._apply = apply
-        self._retry: asyncio.TimerHandle | None = None
+        self._on_count = on_count
+        self._again: tuple[Reading, str] | None = None
+        """What is to be tried again, and why it could not be taken over the last time."""
         self._watch = FileWatch(path, self._changed, self._unreadable, seen=text)
 
-    def start(self) -> None:
-        """Begin to watch."""
-        self._watch.start()
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._watch.close()
-        self._forget_retry()
+    def tick(self) -> None:
+        """Look at the file, and try again what could not be taken over."""
+        again = self._again
+        self._watch.poll()
+        if again is not None and self._again is again:
+            self._take_over(*again)
 
     def now(self) -> None:
         """Read the file at once (SIGHUP)."""
         self._watch.read_now()
 
     def _changed(self, text: str) -> None:
-        self._forget_retry()
+        self._again = None
         try:
-            config = load(text, self._path)
+            read = self._read(text)
         except ConfigError as error:
             for problem in error.problems:
                 self._failed(f"{self._path}: {problem}")
             self._count(successful=False)
             return
-        self._take_over(config, None)
+        except OSError as error:  # it could not even be read: no memory, no processes
+            self._failed(error.strerror or str(error))
+            self._count(successful=False)
+            return
+        self._take_over(read, None)
 
-    def _take_over(self, config: Config, known_problem: str | None) -> None:
+    def _take_over(self, read: Reading, known_problem: str | None) -> None:
         try:
-            self._apply(config)
+            self._apply(read)
         except OSError as error:
             problem = error.strerror or str(error)
             if problem != known_problem:
                 self._failed(problem)
                 self._count(successful=False)
-            loop = asyncio.get_running_loop()
-            self._retry = loop.call_later(RETRY_SECONDS, self._take_over, config, problem)
+            self._again = (read, problem)
             return
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the running configuration goes on
+            self._again = None
             self._failed(str(error))
             self._count(successful=False)
             return
-        self._retry = None
+        self._again = None
+        config = read.config
         later = restart_needed(self.config, config)
         news = [key for key in without_effect(config) if key not in without_effect(self.config)]
         self.config = config
@@ -88,13 +134,8 @@ class Reload:
         for key in news:
             event(_log, logging.WARNING, "a key has no effect", key=key.path, reason=key.message)
 
-    def _forget_retry(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-
     def _unreadable(self, reason: str) -> None:
-        self._forget_retry()
+        self._again = None
         self._failed(f"{self._path}: {reason}")
         self._count(successful=False)
 
@@ -102,7 +143,5 @@ class Reload:
         event(_log, logging.ERROR, "configuration refused, the old one stays in force", problem=problem)
 
     def _count(self, *, successful: bool) -> None:
-        self.successful = successful
-        self.results["success" if successful else "failure"] += 1
-        if successful:
-            self.succeeded_at = time()
+        self.state.count(successful=successful)
+        self._on_count()

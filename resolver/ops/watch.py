@@ -8,11 +8,14 @@ the first leaves the stat as it was, so that a read at first sight could miss it
 0.3 MiB, and nothing else in a running resolver needs it.
 """
 
-import asyncio
 import errno
 import os
 import stat
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 MOST_BYTES = 1 << 20
 
@@ -61,6 +64,8 @@ class FileWatch:
 
     def start(self) -> None:
         """Poll every `interval_seconds` on the running loop, until `close`."""
+        import asyncio  # noqa: PLC0415 - the supervisor polls by itself and has no such loop
+
         if self._timer is None:
             self._tick(asyncio.get_running_loop())
 
@@ -70,7 +75,7 @@ class FileWatch:
             self._timer.cancel()
             self._timer = None
 
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _tick(self, loop: "asyncio.AbstractEventLoop") -> None:
         # First the next timer: a callback that raises is the loop's to report and does not end the watch.
         self._timer = loop.call_later(self._interval_seconds, self._tick, loop)
         self.poll()

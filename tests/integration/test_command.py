@@ -67,11 +67,10 @@ def test_check_names_file_and_key_of_every_mistake(tmp_path: Path) -> None:
 
 def test_check_names_keys_that_nothing_serves_yet_and_finds_the_file_right(tmp_path: Path) -> None:
     file = tmp_path / "resolver.yaml"
-    file.write_text("listen: {workers: 2}\nnode: {manageInterface: true}\n")
+    file.write_text("node: {manageInterface: true}\n")
     status, said, warnings = run("--check", "--config", str(file))
     assert (status, said) == (0, "")
     assert warnings.splitlines() == [
-        f"{file}: listen.workers: not available in this version, one process answers",
         f"{file}: node.manageInterface: not available in this version, the address has to exist already",
     ]
 
@@ -103,7 +102,7 @@ def test_keys_that_nothing_serves_yet_are_said_at_the_start(tmp_path: Path) -> N
         ports = port_of(one), port_of(other)
     file = settings(tmp_path, *ports)
     with Path(file).open("a") as more:
-        more.write("node: {manageInterface: true, user: nobody}\n")
+        more.write("node: {manageInterface: true, notrack: true}\n")
     log = ""
     with subprocess.Popen(command("--config", file), cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
@@ -112,7 +111,7 @@ def test_keys_that_nothing_serves_yet_are_said_at_the_start(tmp_path: Path) -> N
         running.send_signal(signal.SIGTERM)
         assert running.wait(PATIENCE_SECONDS) == 0
     warnings = [line for line in log.splitlines() if '"a key has no effect"' in line]
-    assert [re.search(r'"key":"([^"]+)"', line)[1] for line in warnings] == ["node.manageInterface", "node.user"]  # type: ignore[index]
+    assert [re.search(r'"key":"([^"]+)"', line)[1] for line in warnings] == ["node.manageInterface", "node.notrack"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("whose", ["pods", "admin"])

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 import uvloop
 
-from resolver.config.values import Admin
+from resolver.config.values import Admin, Config, Listen
+from resolver.listen.holdings import Holdings
 from resolver.ops.admin import AdminPlace
 from resolver.ops.requests import Request, Response
 
@@ -43,38 +44,66 @@ async def serves(address: str, port: int) -> bool:
     return b"200 OK" in said
 
 
-def placed(new_loop: NewLoop, claim: Callable[[AdminPlace, int], Awaitable[None]]) -> None:
-    """Run a claim about a place that serves on 127.0.0.1 at the port it is given."""
+class Held:
+    """The admin endpoints with whoever holds their socket."""
+
+    def __init__(self) -> None:
+        self.place = AdminPlace({("GET", "/hello"): hello})
+        self.holdings = Holdings()
+        self.moves: list[asyncio.Task[None]] = []
+
+    async def start(self, settings: Admin) -> None:
+        await self.place.start(self._open(settings).dup())
+
+    def bind(self, settings: Admin) -> socket.socket | None:
+        return self.holdings.prepare(asking_nothing(settings)).admin
+
+    def move(self, settings: Admin) -> None:
+        before = self.holdings.admin
+        sock = self._open(settings)
+        if sock is not before:
+            self.moves.append(self.place.move(sock.dup()))
+
+    async def moved(self, settings: Admin) -> None:
+        self.move(settings)
+        await self.settled()
+
+    async def settled(self) -> None:
+        await asyncio.gather(*self.moves)
+        self.holdings.settle()
+
+    def _open(self, settings: Admin) -> socket.socket:
+        self.holdings.commit(self.holdings.prepare(asking_nothing(settings)))
+        assert self.holdings.admin is not None
+        return self.holdings.admin
+
+
+def asking_nothing(settings: Admin) -> Config:
+    return Config(admin=settings, listen=Listen(addresses=()))
+
+
+def placed(new_loop: NewLoop, claim: Callable[[Held, int], Awaitable[None]]) -> None:
+    """Run a claim about endpoints that are served on 127.0.0.1 at the port it is given."""
 
     async def run() -> None:
-        place, port = AdminPlace({("GET", "/hello"): hello}), free_port()
-        await place.start(Admin("127.0.0.1", port))
+        held, port = Held(), free_port()
+        await held.start(Admin("127.0.0.1", port))
         try:
-            await claim(place, port)
+            await claim(held, port)
         finally:
-            await place.close()
+            await held.place.close()
+            held.holdings.close()
         assert not await serves("127.0.0.1", port)
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(run())
 
 
-def move(place: AdminPlace, settings: Admin) -> None:
-    sock = place.bind(settings)
-    if sock is not None:
-        place.move(settings, sock)
-
-
-async def moved(place: AdminPlace, settings: Admin) -> None:
-    move(place, settings)
-    await asyncio.gather(*place._moves)
-
-
 @LOOPS
 def test_a_move_serves_at_the_new_place_and_no_longer_at_the_old_one(new_loop: NewLoop) -> None:
-    async def claim(place: AdminPlace, port: int) -> None:
+    async def claim(held: Held, port: int) -> None:
         other = free_port()
-        await moved(place, Admin("127.0.0.1", other))
+        await held.moved(Admin("127.0.0.1", other))
         assert (await serves("127.0.0.1", port), await serves("127.0.0.1", other)) == (False, True)
 
     placed(new_loop, claim)
@@ -82,10 +111,10 @@ def test_a_move_serves_at_the_new_place_and_no_longer_at_the_old_one(new_loop: N
 
 @LOOPS
 def test_an_address_that_covers_the_old_one_is_taken_over_on_the_same_port(new_loop: NewLoop) -> None:
-    async def claim(place: AdminPlace, port: int) -> None:
-        await moved(place, Admin("0.0.0.0", port))
+    async def claim(held: Held, port: int) -> None:
+        await held.moved(Admin("0.0.0.0", port))
         assert await serves("127.0.0.2", port)
-        await moved(place, Admin("127.0.0.1", port))
+        await held.moved(Admin("127.0.0.1", port))
         assert (await serves("127.0.0.1", port), await serves("127.0.0.2", port)) == (True, False)
 
     placed(new_loop, claim)
@@ -93,16 +122,16 @@ def test_an_address_that_covers_the_old_one_is_taken_over_on_the_same_port(new_l
 
 @LOOPS
 def test_a_place_that_cannot_be_had_is_refused_by_name_and_the_endpoints_stay(new_loop: NewLoop) -> None:
-    async def claim(place: AdminPlace, port: int) -> None:
+    async def claim(held: Held, port: int) -> None:
         with taken() as other:
             theirs = other.getsockname()[1]
             with pytest.raises(OSError, match=rf"admin endpoints at 127.0.0.1:{theirs}: Address already in use"):
-                place.bind(Admin("127.0.0.1", theirs))
+                held.bind(Admin("127.0.0.1", theirs))
         with socket.socket() as beside:
             beside.bind(("127.0.0.9", port))
             beside.listen()
             with pytest.raises(OSError, match="Address already in use"):
-                place.bind(Admin("0.0.0.0", port))
+                held.bind(Admin("0.0.0.0", port))
         assert await serves("127.0.0.1", port)
 
     placed(new_loop, claim)
@@ -110,21 +139,21 @@ def test_a_place_that_cannot_be_had_is_refused_by_name_and_the_endpoints_stay(ne
 
 @LOOPS
 def test_a_place_that_is_bound_and_not_moved_to_changes_nothing(new_loop: NewLoop) -> None:
-    async def claim(place: AdminPlace, port: int) -> None:
+    async def claim(held: Held, port: int) -> None:
         for settings in (Admin("127.0.0.1", free_port()), Admin("0.0.0.0", port)):
-            sock = place.bind(settings)
+            sock = held.bind(settings)
             assert sock is not None
             sock.close()
             assert await serves("127.0.0.1", port)
-        assert place.bind(Admin("127.0.0.1", port)) is None
+        assert held.bind(Admin("127.0.0.1", port)) is None
 
     placed(new_loop, claim)
 
 
 @LOOPS
 def test_a_place_that_was_moved_to_is_still_taken_for_others(new_loop: NewLoop) -> None:
-    async def claim(place: AdminPlace, port: int) -> None:
-        await moved(place, Admin("0.0.0.0", port))
+    async def claim(held: Held, port: int) -> None:
+        await held.moved(Admin("0.0.0.0", port))
         with pytest.raises(OSError, match="Address already in use"):
             socket.create_server(("127.0.0.1", port))
 
@@ -133,20 +162,14 @@ def test_a_place_that_was_moved_to_is_still_taken_for_others(new_loop: NewLoop) 
 
 @LOOPS
 def test_of_several_moves_at_once_the_last_one_counts(new_loop: NewLoop) -> None:
-    async def claim(place: AdminPlace, port: int) -> None:
+    async def claim(held: Held, port: int) -> None:
+        # Back to where it serves still is refused until it has left, and then tried again.
         others = free_port(), free_port()
-        for other in (*others, port, others[1]):
-            move(place, Admin("127.0.0.1", other))
-        await asyncio.gather(*place._moves)
+        for other in others:
+            held.move(Admin("127.0.0.1", other))
+        await held.settled()
         assert [await serves("127.0.0.1", each) for each in (port, *others)] == [False, False, True]
+        await held.moved(Admin("127.0.0.1", port))
+        assert [await serves("127.0.0.1", each) for each in (port, *others)] == [True, False, False]
 
     placed(new_loop, claim)
-
-
-def test_a_place_that_is_taken_at_the_start_is_named() -> None:
-    async def run(port: int) -> None:
-        with pytest.raises(OSError, match=rf"admin endpoints at 127.0.0.1:{port}: Address already in use"):
-            await AdminPlace({}).start(Admin("127.0.0.1", port))
-
-    with taken() as other:
-        asyncio.run(run(other.getsockname()[1]))

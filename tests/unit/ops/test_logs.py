@@ -11,7 +11,8 @@ from resolver.cache.packets import Budget
 from resolver.config import Log, LogFormat, LogLevel
 from resolver.message.query import HEADER, BadPacket, read_query, salvage
 from resolver.message.reply import write_failure, write_rejection
-from resolver.ops.logs import Logs, event, observe_query
+from resolver.ops.logs import Logs, event
+from resolver.ops.querylog import observe_query
 from resolver.outcome import Source, Via
 
 QUERY = HEADER.pack(7, 0x0100, 1, 0, 0, 0) + b"\3Www\4shop\0\0\x1c\0\1"

@@ -1,0 +1,33 @@
+"""What a supervisor gives a worker on its way: everything it needs, and nothing that it could not lose."""
+
+import socket
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from resolver.config import Config
+from resolver.listen.holdings import Place
+from resolver.supervisor.channel import Channel
+from resolver.supervisor.privileges import Identity
+
+
+class Assignment(NamedTuple):
+    """One worker's work. It owns the sockets and the channel."""
+
+    number: int
+    workers: int
+    config: Config
+    sockets: dict[Place, list[socket.socket]]
+    admin: socket.socket | None
+    """The listening socket of the admin endpoints, for the one worker that serves them."""
+    channel: Channel
+    supervisor: int
+    """The process to die with."""
+    who: Identity | None
+    reload: dict[str, Any]
+    """`ReloadState.told` until now."""
+    memory: int | None
+    """A descriptor from which the answers that a predecessor remembers can be read."""
+
+
+RunWorker = Callable[[Assignment], int]
+"""Runs in the worker's process; the exit status."""

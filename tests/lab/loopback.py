@@ -1,0 +1,227 @@
+"""The resolver as real processes on loopback, without namespaces: for what happens between its processes.
+
+An upstream of a few lines answers every A question over UDP; clients ask one question after another and count.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab.ask import question
+from tests.lab.waiting import wait_until
+
+REPOSITORY = Path(__file__).parents[2]
+PATIENCE_SECONDS = 10.0
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free for TCP and UDP."""
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        udp.bind(tcp.getsockname())
+        return int(tcp.getsockname()[1])
+
+
+@contextlib.contextmanager
+def upstream(ttl: int = 300) -> Iterator["Upstream"]:
+    """A server that answers every question with one address."""
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        server = Upstream(sock, ttl)
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+            thread.join()
+
+
+class Upstream:
+    """See `upstream`."""
+
+    def __init__(self, sock: socket.socket, ttl: int) -> None:
+        self.port = int(sock.getsockname()[1])
+        self.asked = 0
+        self._sock = sock
+        self._record = b"\xc0\x0c\0\1\0\1" + ttl.to_bytes(4, "big") + b"\0\4\x0a\1\2\3"
+
+    def serve(self) -> None:
+        """Answer until `stop`."""
+        while True:
+            query, client = self._sock.recvfrom(4096)
+            if not query:
+                return
+            end = query.index(b"\0", 12) + 5
+            self.asked += 1
+            head = query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0"
+            self._sock.sendto(head + query[12:end] + self._record, client)
+
+    def stop(self) -> None:
+        """Have `serve` return."""
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"", ("127.0.0.1", self.port))
+
+
+class Running:
+    """One resolver: its supervisor, and the workers below it."""
+
+    def __init__(self, folder: Path, config: dict[str, Any], name: str = "resolver", script: str = "") -> None:
+        self.file = folder / f"{name}.yaml"
+        self.log = folder / f"{name}.log"
+        self.config = config
+        self.configure(config)
+        what = ("-c", script) if script else ("-m", "resolver")
+        self._command = [sys.executable, *what, "--config", str(self.file)]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, config: dict[str, Any]) -> None:
+        """Put a new configuration in place."""
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(yaml.safe_dump(config))
+        fresh.replace(self.file)
+        self.config = config
+
+    def start(self, *, until: str = "started") -> None:
+        """Start it; returns when its log has this event."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(self._command, cwd=REPOSITORY, stderr=output, start_new_session=True)
+        wait_until(lambda: self.ended() or self.events(until), f"{until} in {self.log}")
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """The log's lines of this event."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    def workers(self) -> list[int]:
+        """The processes below the supervisor."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Have it end; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        """End everything at once. Idempotent."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def admin(self, path: str, method: str = "GET") -> tuple[int, str]:
+        """Status and body of an admin page."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.config['admin']['port']}{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's samples."""
+        lines = self.admin("/metrics")[1].splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((name + " ", name + "{")))
+
+
+@contextlib.contextmanager
+def running(folder: Path, config: dict[str, Any], name: str = "resolver", script: str = "") -> Iterator[Running]:
+    """A resolver that has started, and is gone at the end."""
+    resolver = Running(folder, config, name, script)
+    resolver.start()
+    try:
+        yield resolver
+    finally:
+        resolver.kill()
+
+
+def configuration(server: Upstream, *, workers: int = 1, **topics: Any) -> dict[str, Any]:
+    """resolver.yaml for a resolver on loopback."""
+    return {
+        "listen": {"addresses": ["127.0.0.1"], "port": free_port(), "workers": workers},
+        "zones": [{"names": ["."], "upstreams": [f"127.0.0.1:{server.port}"], "transport": "udp", "maxTTL": 300}],
+        "admin": {"port": free_port()},
+        **topics,
+    }
+
+
+@dataclass(slots=True)
+class Counted:
+    """What clients got."""
+
+    answered: int = 0
+    lost: int = 0
+    slowest_seconds: float = 0.0
+    wrong: list[bytes] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def load(port: int, *, clients: int = 4, names: int = 50) -> Iterator[Counted]:
+    """Clients that ask for the names in turns, each one question after another, for as long as the block lasts."""
+    seen, end = Counted(), threading.Event()
+
+    def ask(number: int) -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            sock.connect(("127.0.0.1", port))
+            turn = number
+            while not end.is_set():
+                turn += 1
+                query = question(f"n{turn % names}.example")
+                sent_at = time.monotonic()
+                sock.settimeout(PATIENCE_SECONDS / 2)
+                try:
+                    sock.send(query)
+                    while (reply := sock.recv(4096))[:2] != query[:2]:
+                        pass
+                except OSError:
+                    seen.lost += 1
+                    continue
+                seen.slowest_seconds = max(seen.slowest_seconds, time.monotonic() - sent_at)
+                if reply[3] & 15:
+                    seen.wrong.append(reply)
+                seen.answered += 1
+
+    threads = [threading.Thread(target=ask, args=(number * 7,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: seen.answered > names, "the first answers")
+        yield seen
+        enough = seen.answered + 4 * clients
+        wait_until(lambda: seen.answered > enough or seen.lost > clients, "answers after the last event")
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+
+
+def ask_once(port: int, name: str) -> bytes:
+    """The reply to one question; TimeoutError."""
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.settimeout(PATIENCE_SECONDS)
+        sock.connect(("127.0.0.1", port))
+        sock.send(question(name))
+        return sock.recv(4096)

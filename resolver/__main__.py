@@ -5,7 +5,8 @@
 
 import signal
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from resolver import __version__
 
@@ -26,7 +27,31 @@ signals: SIGTERM and SIGINT answer what was read, then stop; SIGHUP reads the co
 (a changed file is noticed without it). Every key of the file: docs/configuration.md."""
 
 
-def _arguments(argv: list[str] | None) -> Namespace:
+class Order(NamedTuple):
+    """What the arguments ask for."""
+
+    config: str = DEFAULT_CONFIG
+    check: bool = False
+    demo: bool = False
+
+
+def read_order(arguments: Sequence[str]) -> Order:
+    """Raises SystemExit for wrong arguments, --help and --version.
+
+    The way a node starts it is understood without argparse, which brings shutil and three compression libraries along
+    for the width of the terminal: 1 MiB that would stay in memory.
+    """
+    match arguments:
+        case []:
+            return Order()
+        case ["--config", path] if not path.startswith("-"):
+            return Order(path)
+    return _parse(arguments)
+
+
+def _parse(arguments: Sequence[str]) -> Order:
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter  # noqa: PLC0415 - see above
+
     parser = ArgumentParser(
         prog="nodelocaldns-resolver",
         description=_DESCRIPTION,
@@ -40,12 +65,12 @@ def _arguments(argv: list[str] | None) -> Namespace:
     modes.add_argument("--check", action="store_true", help="only say what is wrong with the configuration: 0 or 2")
     modes.add_argument("--demo", action="store_true", help="show it on loopback in front of an imagined cluster")
     modes.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser.parse_args(argv)
+    return Order(**vars(parser.parse_args(arguments)))
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
-    arguments = _arguments(argv)
+    arguments = read_order(sys.argv[1:] if argv is None else argv)
     if arguments.demo:
         return _demo()
     from resolver.config import ConfigError, load, without_effect  # noqa: PLC0415

@@ -1,0 +1,51 @@
+"""What the command's arguments ask for, with and without argparse."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resolver.__main__ import DEFAULT_CONFIG, Order, _parse, read_order
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--config", "file"], ["--config", ""], ["--config", "a b"]])
+def test_the_usual_arguments_mean_what_argparse_makes_of_them(arguments: list[str]) -> None:
+    assert read_order(arguments) == _parse(arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "order"),
+    [
+        (["--config=file"], Order("file")),
+        (["--check"], Order(DEFAULT_CONFIG, check=True)),
+        (["--check", "--config", "file"], Order("file", check=True)),
+        (["--demo"], Order(demo=True)),
+    ],
+)
+def test_other_arguments_are_read(arguments: list[str], order: Order) -> None:
+    assert read_order(arguments) == order
+
+
+@pytest.mark.parametrize("arguments", [["--config"], ["--config", "--check"], ["file"], ["--check", "--demo"]])
+def test_wrong_arguments_end_with_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        read_order(arguments)
+    assert end.value.code == 2
+    assert "usage: nodelocaldns-resolver" in capsys.readouterr().err
+
+
+def test_a_node_starts_without_what_argparse_brings_along() -> None:
+    code = (
+        "import sys; from resolver.__main__ import read_order; read_order(['--config', 'file'])\n"
+        "from resolver.loops import import_loops; import_loops()\n"
+        "import resolver.config.yamltext, resolver.main\n"
+        "print(sorted({'argparse', 'gettext', 'shutil', 'lzma', 'pathlib', 'prometheus_client'} & set(sys.modules)))"
+    )
+    # -E: measuring coverage, which the environment asks for, imports some of them.
+    done = subprocess.run(
+        [sys.executable, "-E", "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"

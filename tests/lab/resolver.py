@@ -109,18 +109,23 @@ class Resolver:
 
     def resident_bytes(self) -> dict[int, int]:
         """Resident memory by process: the one that was started and all below it."""
-        found, waiting = {}, [self.process.pid]
-        while waiting:
-            pid = waiting.pop()
+        found = {}
+        for pid in self._processes():
             status = Path("/proc", str(pid), "status").read_text()
             found[pid] = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
-            for children in Path("/proc", str(pid), "task").glob("*/children"):
-                waiting.extend(int(child) for child in children.read_text().split())
         return found
 
     def has_mapped(self, library: str) -> bool:
-        """Whether the process has a library in its memory."""
-        return library in Path("/proc", str(self.process.pid), "maps").read_text()
+        """Whether one of these processes has a library in its memory."""
+        return any(library in Path("/proc", str(pid), "maps").read_text() for pid in self._processes())
+
+    def _processes(self) -> list[int]:
+        """The process that was started and all below it."""
+        found = [self.process.pid]
+        for pid in found:  # grows meanwhile
+            for children in Path("/proc", str(pid), "task").glob("*/children"):
+                found.extend(int(child) for child in children.read_text().split())
+        return found
 
     def _ready(self) -> bool:
         with contextlib.suppress(OSError):

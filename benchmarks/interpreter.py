@@ -5,6 +5,7 @@ profile-guided optimisation needs 15 to 25 % more CPU time. If the one that runs
 distribution's own is better, a virtual environment of that one is kept in the user's cache folder, once per lock.
 """
 
+import fcntl
 import functools
 import hashlib
 import json
@@ -20,6 +21,8 @@ from tests.servers.build import cache_folder
 DISTRIBUTION = Path("/usr/bin/python3")
 LOCK = Path(__file__).parent.parent / "requirements" / "run.txt"
 OLDEST = (3, 11)
+COMPLETE = "complete"
+"""Stands in an environment that has all its packages."""
 
 
 class Told(TypedDict):
@@ -102,15 +105,21 @@ def _environment(python: Path, version: str) -> Path:
     """Its Python, with the packages that the lock names; made if it is not there yet."""
     digest = hashlib.sha256(f"{python} {version} ".encode() + LOCK.read_bytes()).hexdigest()
     folder = cache_folder() / f"bench-python-{digest[:16]}"
-    complete = folder / "complete"
-    if not complete.exists():
-        print(f"making an environment of {python} for the resolver, once for this lock ...", file=sys.stderr)
-        shutil.rmtree(folder, ignore_errors=True)
-        _run(str(python), "-m", "venv", str(folder))
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run(*pip, "--no-input", "--require-hashes", "-r", str(LOCK))
-        complete.touch()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / COMPLETE).exists():
+            _make(folder, python)
     return folder / "bin" / "python"
+
+
+def _make(folder: Path, python: Path) -> None:
+    print(f"making an environment of {python} for the resolver, once for this lock ...", file=sys.stderr)
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(str(python), "-m", "venv", str(folder))
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run(*pip, "--no-input", "--require-hashes", "-r", str(LOCK))
+    (folder / COMPLETE).touch()
 
 
 def _run(*command: str) -> None:

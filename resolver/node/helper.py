@@ -26,6 +26,8 @@ class Request:
     device: str = ""
     kind: str = "dummy"
     assign: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    """Addresses of an earlier configuration; a device of our own carries none that `assign` does not name anyway."""
     rules: str = ""
     ask: tuple[str, ...] = ()
     port: int = 53
@@ -53,14 +55,16 @@ def _do(request: Request) -> dict[str, object]:
 def _set_up(request: Request) -> dict[str, object]:
     """The address first: a question that meets the rules without the address would leave the node untranslated."""
     device = ""
-    with ExitStack() as undo:
+    with ExitStack() as opened, ExitStack() as undo:
         if request.device:
             from pyroute2 import IPRoute  # noqa: PLC0415 - as above
 
             from resolver.node import interface  # noqa: PLC0415 - as above
 
-            route = undo.enter_context(IPRoute())
+            route = opened.enter_context(IPRoute())
             device = interface.put(route, request.device, request.kind, request.assign, undo)
+            if device == interface.LOOPBACK:
+                interface.drop(route, request.drop, undo)
         if request.rules:
             _transact(request.rules)
         undo.pop_all()
@@ -81,7 +85,7 @@ def _tear_down(request: Request) -> dict[str, object]:
         from resolver.node import interface  # noqa: PLC0415 - as above
 
         with IPRoute() as route:
-            interface.remove(route, request.device, request.kind, request.assign)
+            interface.remove(route, request.device, request.kind, (*request.assign, *request.drop))
     if problems:
         raise problems[0]
     return {}

@@ -45,6 +45,17 @@ def put(route: IPRoute, name: str, kind: str, addresses: Sequence[str], undo: Ex
     return device
 
 
+def drop(route: IPRoute, addresses: Sequence[str], undo: ExitStack) -> None:
+    """Take from lo what an earlier configuration put there. Raises NodeError."""
+    (index,) = route.link_lookup(ifname=LOOPBACK)
+    try:
+        for address in addresses:
+            if _unassign(route, index, address):
+                undo.callback(_assign, route, index, address, ExitStack())
+    except NetlinkError as error:
+        raise _refused(f"removing {', '.join(addresses)} from {LOOPBACK}", error) from None
+
+
 def remove(route: IPRoute, device: str, kind: str, addresses: Sequence[str]) -> None:
     """Remove the device, or from lo the addresses; what is gone already is no error. Raises NodeError."""
     try:
@@ -115,12 +126,15 @@ def _assign(route: IPRoute, index: int, address: str, undo: ExitStack) -> None:
         undo.callback(_unassign, route, index, address)
 
 
-def _unassign(route: IPRoute, index: int, address: str) -> None:
+def _unassign(route: IPRoute, index: int, address: str) -> bool:
+    """Whether it was there."""
     try:
         route.addr("del", index=index, address=address, prefixlen=_bits(address))
     except NetlinkError as error:
         if error.code not in {errno.EADDRNOTAVAIL, errno.ENODEV}:
             raise
+        return False
+    return True
 
 
 def _bits(address: str) -> int:

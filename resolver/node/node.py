@@ -18,7 +18,7 @@ from resolver.node.errors import ErrorType, NodeError
 from resolver.node.jobs import Job
 from resolver.node.plan import Plan, plan
 from resolver.node.presence import count_rules, has_device, is_local
-from resolver.node.rules import TABLE
+from resolver.node.rules import REMOVE, TABLE
 from resolver.nodestate import Bypass, BypassResult, NodeState
 
 CHECK_SECONDS: Final = 0.5
@@ -42,7 +42,12 @@ class Node:
         kind: str = DUMMY,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._settings = node
         self._plan: Plan = plan(node, listen, admin)
+        self._dropped: set[str] = set()
+        """Addresses of earlier configurations that may still be on the node."""
+        self._ruled = False
+        """Whether there may be rules of ours."""
         self._kind = kind
         self._clock = clock
         self._device: str | None = None
@@ -73,6 +78,20 @@ class Node:
             self._note(error)
             raise
         self._placed(reply)
+
+    def change(self, listen: Listen, admin: Admin) -> None:
+        """Begin to follow a reload, once new addresses are listened on and old ones are not; never raises.
+
+        It goes on in `check` and `repair` if it does not work at once. `node.*` itself takes a restart.
+        """
+        new = plan(self._settings, listen, admin)
+        if new == self._plan:
+            return
+        self._dropped |= set(self._plan.assign)
+        self._plan = new
+        if self._device is not None:
+            self._cancel()
+            self._start(helper.SET_UP, self._error_type)
 
     def check(self) -> NodeState:
         """How the node is now; never raises. Collects repairs and tests that have ended. Takes 0.3 ms."""
@@ -146,14 +165,18 @@ class Node:
         return ErrorType.INTERFACE_ADD if self._plan.device else ErrorType.IPTABLES
 
     def _request(self, what: str, device: str | None = None) -> helper.Request:
-        rules = self._plan.rules
-        removing = what == helper.TEAR_DOWN
+        if what != helper.TEAR_DOWN and self._plan.rules:
+            rules = self._plan.rules.put
+            self._ruled = True
+        else:
+            rules = REMOVE if self._ruled else ""
         return helper.Request(
             what,
             device=self._plan.device if device is None else device,
             kind=self._kind,
             assign=self._plan.assign,
-            rules="" if rules is None else rules.remove if removing else rules.put,
+            drop=tuple(self._dropped.difference(self._plan.assign)),
+            rules=rules,
             ask=self._plan.reach,
             port=self._plan.port,
         )
@@ -183,6 +206,7 @@ class Node:
 
     def _placed(self, reply: dict[str, Any]) -> None:
         self._trouble = ""
+        self._dropped.clear()
         before, self._device = self._device, str(reply["device"])
         if self._plan.device and self._device not in {before, self._plan.device}:
             _log.warning(

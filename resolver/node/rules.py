@@ -16,17 +16,16 @@ TABLE: Final = "nodelocaldns"
 """Of the family inet: both IP versions in one table."""
 _DNS = "meta l4proto {{ tcp, udp }} {family} {side}addr {{ {addresses} }} th {side}port {port}"
 _ADMIN = "{family} {side}addr {{ {addresses} }} tcp {side}port {port}"
-_REMOVE = f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
-"""Also where there is none: adding one that exists changes nothing."""
+REMOVE: Final = f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
+"""One transaction that leaves no table of ours, also where there is none: adding one that exists changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`put` replaces what is in our table, `remove` leaves no table; each is one transaction. `count` is of rules."""
+    """`put` is one transaction that replaces whatever is in our table; `count` is how many rules are there then."""
 
     put: str
     count: int
-    remove: str = _REMOVE
 
 
 def write_rules(listen: Iterable[str], port: int, admin: Iterable[str], admin_port: int) -> Rules:
@@ -47,7 +46,7 @@ def write_rules(listen: Iterable[str], port: int, admin: Iterable[str], admin_po
         ("output_accept", "output", 0, [f"{match} accept" for match in back]),
     )
     text = "".join(_chain(*chain) for chain in chains)
-    put = f"{_REMOVE}table inet {TABLE} {{\n{text}}}\n"
+    put = f"{REMOVE}table inet {TABLE} {{\n{text}}}\n"
     return Rules(put, sum(len(rules) for *_, rules in chains))
 
 

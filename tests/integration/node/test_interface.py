@@ -38,6 +38,16 @@ def repaired(subject: Node) -> NodeState:
     return wait_until(good, "the repair of the node")
 
 
+def settled(subject: Node) -> NodeState:
+    """The state once what was begun is over."""
+
+    def over() -> NodeState | None:
+        state = subject.check()
+        return state if subject._job is None else None
+
+    return wait_until(over, "the end of what was begun")
+
+
 def test_the_node_is_as_before_once_the_resolver_has_gone(place: Namespace, make: NodeMaker) -> None:
     before = sight(place)
     subject = make(V4, V6)
@@ -103,7 +113,7 @@ def test_a_device_of_another_kind_is_not_touched(place: Namespace, make: NodeMak
 @pytest.mark.parametrize("dummy", [True, False])
 def test_a_failed_start_leaves_the_node_as_it_was(place: Namespace, kind: str, dummy: bool) -> None:
     before = sight(place)
-    request = Request("set up", "nodelocaldns", kind if dummy else NO_SUCH_KIND, (V4, V6), "add nonsense")
+    request = Request("set up", "nodelocaldns", kind if dummy else NO_SUCH_KIND, (V4, V6), rules="add nonsense")
     with pytest.raises(NodeError, match=r"^node\.notrack: nftables said: "):
         helper._set_up(request)
     assert sight(place) == before
@@ -114,7 +124,7 @@ def test_a_failed_start_leaves_what_a_predecessor_left(place: Namespace, make: N
     place.ip("link", "set", "nodelocaldns", "down")
     before = sight(place)
     with pytest.raises(NodeError, match="nftables said"):
-        helper._set_up(Request("set up", "nodelocaldns", kind, (V4, V6), "add nonsense"))
+        helper._set_up(Request("set up", "nodelocaldns", kind, (V4, V6), rules="add nonsense"))
     assert sight(place) == before
 
 
@@ -179,13 +189,48 @@ def test_after_a_hand_over_the_old_owner_keeps_its_hands_off(place: Namespace, m
     new.tear_down()
 
 
+@pytest.mark.parametrize("dummy", [True, False])
+def test_a_reload_moves_addresses_and_rules(place: Namespace, make: NodeMaker, kind: str, dummy: bool) -> None:
+    before = sight(place)
+    subject = make(V4, OLD, device_kind=kind if dummy else NO_SUCH_KIND)
+    subject.set_up()
+    subject.change(Listen((V4, V6)), Admin("0.0.0.0"))
+    subject.repair(subject.check())
+    state = settled(subject)
+    assert state.ok
+    assert addresses(place, state.device) - {"127.0.0.1", "::1"} == {V4, V6}
+    assert OLD not in rules(place)
+    assert state.repairs == {}
+    subject.change(Listen((V4, V6)), Admin("0.0.0.0"))
+    assert subject._job is None
+    subject.tear_down()
+    assert sight(place) == before
+
+
+def test_a_reload_that_wants_no_rules_any_more_removes_them(place: Namespace, make: NodeMaker) -> None:
+    subject = make(V4)
+    subject.set_up()
+    subject.change(Listen(("0.0.0.0",)), Admin("0.0.0.0"))
+    wait_until(lambda: not rules(place), "the rules to go")
+    assert subject.check().ok
+    subject.tear_down()
+
+
+def test_a_failed_reload_keeps_what_was_on_lo(place: Namespace) -> None:
+    helper._set_up(Request("set up", "nodelocaldns", NO_SUCH_KIND, (V4, OLD)))
+    before = sight(place)
+    with pytest.raises(NodeError, match="nftables said"):
+        helper._set_up(Request("set up", "nodelocaldns", NO_SUCH_KIND, (V4, V6), (OLD,), "add nonsense"))
+    assert sight(place) == before
+
+
 def test_the_interface_goes_also_where_the_rules_cannot_be_removed(
     place: Namespace, make: NodeMaker, kind: str
 ) -> None:
     before = sight(place)
     make(V4, notrack=False).set_up()
     with pytest.raises(NodeError, match="nftables said"):
-        helper._tear_down(Request("tear down", "nodelocaldns", kind, (V4,), "delete nonsense"))
+        helper._tear_down(Request("tear down", "nodelocaldns", kind, (V4,), rules="delete nonsense"))
     assert sight(place) == before
 
 
@@ -335,6 +380,11 @@ def test_what_cannot_be_removed_is_an_error_that_says_why(device: str) -> None:
 def test_a_device_that_cannot_be_made_is_an_error_that_says_why() -> None:
     with pytest.raises(NodeError, match=r"other with 169\.254\.20\.10: the kernel said EPERM"), ExitStack() as undo:
         interface.put(Refusing(), "other", "dummy", [V4], undo)
+
+
+def test_an_address_that_cannot_be_dropped_is_an_error_that_says_why() -> None:
+    with pytest.raises(NodeError, match=r"removing 10\.99\.99\.99 from lo: the kernel said EPERM"), ExitStack() as undo:
+        interface.drop(Refusing(), [OLD], undo)
 
 
 def test_nothing_happens_where_nothing_is_asked_for(place: Namespace) -> None:

@@ -9,16 +9,19 @@ EACH = 2
 
 
 class Repeats:
-    """`budget`: how many repeats a whole run of the benchmarks may take."""
+    """`budget`: how many repeats a whole run of the benchmarks may take; half of them are kept for invalid runs."""
 
     def __init__(self, budget: int) -> None:
         self._left = budget
+        self._kept = budget // 2
 
     def measured(self, measure: Callable[[], Sequence[Run]]) -> Sequence[Run]:
         """What `measure` finds, or the best of several tries where something got in its way."""
         best = measure()
         for _ in range(EACH):
-            if self._left <= 0 or not any(run.excuse for run in best):
+            invalid = any(run.excuse and not run.valid for run in best)
+            busy = any(run.excuse for run in best)
+            if not (invalid and self._left > 0) and not (busy and self._left > self._kept):
                 break
             self._left -= 1
             best = min(best, measure(), key=_trouble)

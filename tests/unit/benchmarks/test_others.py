@@ -49,7 +49,7 @@ def test_repeats_are_bounded_for_each_measurement_and_for_all() -> None:
     made: list[Run] = []
 
     def measure() -> list[Run]:
-        made.append(run("held up"))
+        made.append(run("held up", "lost"))
         return made[-1:]
 
     Repeats(9).measured(measure)
@@ -58,6 +58,15 @@ def test_repeats_are_bounded_for_each_measurement_and_for_all() -> None:
     repeats.measured(measure)
     repeats.measured(measure)
     assert len(made) == 1 + EACH + 2 + 1
+
+
+def test_half_of_the_repeats_are_kept_for_invalid_runs() -> None:
+    repeats = Repeats(2)
+    busy = iter([[run("busy")] for _ in range(4)])
+    assert repeats.measured(lambda: next(busy)) == [run("busy")]
+    assert len(list(busy)) == 2
+    tries = iter([[run("held up", "lost")], [run()]])
+    assert repeats.measured(lambda: next(tries)) == [run()]
 
 
 def test_of_several_tries_the_valid_one_is_kept_then_the_quietest() -> None:

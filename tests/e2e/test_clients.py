@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.clients import NONE, Client, Found, cares, dig_client, glibc, musl, netgo
+from tests.lab.clients import NONE, Client, Found, cares, dig_client, glibc, musl, netgo, ready_share
 from tests.lab.expected import DATABASE_PORTS, EXTERNAL_NAME, OUTSIDE, SERVICES, SHORT_SERVICES
+from tests.lab.resolver import Resolver
 from tests.lab.scene import Scene
 from tests.lab.servers import CoreDNS
 from tests.lab.topology import LOCAL, NODE_IN_CLUSTER, NODE_IN_WORLD, POD
@@ -84,3 +85,11 @@ def test_cluster_names_reached_coredns_over_tcp_only_and_outside_names_the_secon
     assert all(query.name.endswith(".cluster.local.") for query in at_coredns)
     assert {query.client for query in at_world} == {NODE_IN_WORLD}
     assert all(query.name.endswith(".example.com.") for query in at_world)
+
+
+@pytest.mark.parametrize("name", ["api.shop.svc.cluster.local", "missing.shop.svc.cluster.local", "four.example.com"])
+def test_what_a_client_asks_again_is_answered_from_ready_replies(
+    cluster: Scene[CoreDNS], resolver: Resolver, client: Client, name: str
+) -> None:
+    replies, ready = ready_share(resolver, client, cluster.lab.pod, name)
+    assert replies == ready >= 2

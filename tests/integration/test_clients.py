@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.clients import Client, Found, dig_client, glibc, musl
+from tests.lab.clients import Client, Found, dig_client, glibc, musl, ready_share
 from tests.lab.expected import OUTSIDE, SERVICES, SHORT_SERVICES
+from tests.lab.resolver import Resolver
 from tests.lab.scene import Scene
 from tests.lab.servers import Unbound
 
@@ -20,6 +21,7 @@ MAKERS: dict[str, Callable[[Path], Client]] = {
     "musl": musl,
     "dig": lambda _: dig_client(),
     "dig over TCP": lambda _: dig_client("+tcp"),
+    "dig with padding and a subnet": lambda _: dig_client("+padding=128", "+subnet=10.0.0.0/8", "+bufsize=4096"),
 }
 
 
@@ -33,3 +35,11 @@ def test_client_finds_exactly_the_right_addresses(
     debian: Scene[Unbound], client: Client, name: str, expected: Found
 ) -> None:
     assert client.lookup(debian.lab.pod, name) == expected
+
+
+@pytest.mark.parametrize("name", ["api.shop.svc.cluster.local", "missing.shop.svc.cluster.local", "four.example.com"])
+def test_what_a_client_asks_again_is_answered_from_ready_replies(
+    debian: Scene[Unbound], resolver: Resolver, client: Client, name: str
+) -> None:
+    replies, ready = ready_share(resolver, client, debian.lab.pod, name)
+    assert replies == ready >= 2

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.netns import Namespace
+from tests.lab.resolver import Resolver
 from tests.servers.build import build
 
 SOURCES = Path(__file__).with_name("clients")
@@ -93,6 +94,21 @@ def dig_client(*options: str) -> Client:
     """dig without an address of its own to ask: it takes the nameservers of resolv.conf."""
     command = ("dig", "+search", "+noall", "+answer", "+comments", *options)
     return DigClient(" ".join(("dig", *options)), command)
+
+
+def ready_share(resolver: Resolver, client: Client, pod: Namespace, name: str) -> tuple[float, float]:
+    """How many replies a lookup of a name that was just looked up gets, and how many of them were ready."""
+
+    def counts() -> tuple[float, float]:
+        replies = resolver.metric("coredns_dns_responses_total")
+        return replies, resolver.metric("coredns_dns_request_duration_seconds_count", zone="cached")
+
+    for _ in range(2):  # looked up, then found and made ready
+        client.lookup(pod, name)
+    before = counts()
+    client.lookup(pod, name)
+    replies, ready = (now - then for now, then in zip(counts(), before, strict=True))
+    return replies, ready
 
 
 def _compiled(folder: Path, name: str, *compiler: str) -> str:

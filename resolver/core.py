@@ -8,7 +8,8 @@ import asyncio
 import logging
 import socket
 from asyncio import AbstractEventLoop
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from resolver.config import Config, Transport, Upstream
@@ -16,6 +17,7 @@ from resolver.engine import Engine
 from resolver.listen.census import Census, Listener
 from resolver.listen.clients import TcpClients
 from resolver.listen.holdings import Place
+from resolver.listen.sockets import open_udp
 from resolver.listen.tcp import TcpListener
 from resolver.listen.udp import listen_udp
 from resolver.ops.logs import event
@@ -59,6 +61,17 @@ class Resolver:
         self.zones.start()
         for place, each in sockets.items():
             await self._begin(place, self._listen(place, each))
+
+    @asynccontextmanager
+    async def trying(self) -> AsyncIterator[Place]:
+        """Answer for a moment at a place on loopback that nobody knows, to see whether it works; raises ListenError."""
+        sock = open_udp("127.0.0.1", 0)
+        listener = listen_udp(self._loop, sock, self.engine, self.engine.via(tcp=False, family=4))
+        await listener.start()
+        try:
+            yield sock.getsockname()
+        finally:
+            await listener.close(_CLOSE_GRACE_SECONDS)
 
     def apply(self, config: Config, sockets: Sockets) -> None:
         """Make a new configuration the one in force, the cache kept. `sockets` are those of places that are new in it.

@@ -14,7 +14,7 @@ from resolver.core import Resolver, Sockets
 from resolver.nodestate import NodeState
 from resolver.ops.admin import AdminPlace
 from resolver.ops.cachepage import CachePage
-from resolver.ops.health import Health, Readiness
+from resolver.ops.health import ANSWER_SECONDS, Health, Readiness, ask_itself
 from resolver.ops.logs import Logs, event
 from resolver.ops.metrics import MetricsPage
 from resolver.ops.pulse import Pulse
@@ -66,6 +66,12 @@ class Service:
             await self._admin.start(admin)
         self._pulse.start()
         self._readiness.starting = False
+
+    async def check(self) -> str:
+        """Whether this process answers: "" or the reason why not. Asked before it reads any pod's packet."""
+        async with self.resolver.trying() as place:
+            took = await ask_itself(place, ANSWER_SECONDS)
+        return took if isinstance(took, str) else ""
 
     def apply(self, config: Config, sockets: Sockets, admin: socket.socket | None) -> "asyncio.Task[None] | None":
         """Take over a configuration; `sockets` and `admin` are what is new in it. A task: the admin endpoints move."""

@@ -15,6 +15,8 @@ import uvloop
 
 from resolver.config import build
 from resolver.listen.holdings import Place
+from resolver.memory import Giving, take
+from resolver.nodestate import NodeState
 from resolver.ops.logs import Logs, event
 from resolver.ops.requests import HttpProblem, Request, Response, find_handler
 from resolver.ops.together import Answered
@@ -64,7 +66,16 @@ class Worker:
         self._stopped = self._loop.create_future()
         self._service = Service(given.config, self._logs, self if given.workers > 1 else None)
         self._service.reload.learn(given.reload)
+        self._service.node = NodeState.from_json(given.node)
         self._loop.add_reader(self._channel.sock, self._heard)
+        if given.memory is not None:
+            taken = await take(self._service.resolver.engine, given.memory, given.config.cache.size_bytes)
+            event(_log, logging.INFO, "answers taken over", worker=self.index, answers=taken)
+        if given.check:
+            trouble = await self._service.check()
+            if trouble:
+                event(_log, logging.ERROR, "the self-check has failed", reason=trouble)
+                return 1
         await self._service.start(given.sockets, given.admin)
         self._say({"is": "ready"})
         self._beat()
@@ -125,6 +136,10 @@ class Worker:
                 self._apply(message, descriptors)
             case "reloads":
                 self._service.reload.learn(message["reloads"])
+            case "node":
+                self._service.node = NodeState.from_json(message["state"])
+            case "remember":
+                Giving(self._service.resolver.engine, descriptors[0])
             case "ask":
                 self._own(self._answer(message["id"], message["request"]))
             case "told":

@@ -219,7 +219,6 @@ NODE = Section(
             "Create the interface, assign listen.addresses to it, and remove it at the end.",
             "true",
             restart=True,
-            not_yet="the address has to exist already",
         ),
         Key(
             "interface",
@@ -229,7 +228,6 @@ NODE = Section(
             "The name of that interface.",
             "dns0",
             restart=True,
-            not_yet="no interface is made",
         ),
         Key(
             "notrack",
@@ -239,7 +237,6 @@ NODE = Section(
             "Keep pods' questions and the answers to them out of conntrack, with nftables rules.",
             "true",
             restart=True,
-            not_yet="no rules are made",
         ),
         Key(
             "handoverSocket",
@@ -249,7 +246,6 @@ NODE = Section(
             "Unix socket on which a successor gets the listening sockets and the warm cache; empty: no hand-over.",
             "/run/nodelocaldns/handover.sock",
             restart=True,
-            not_yet="there is no hand-over",
         ),
         Key(
             "user",

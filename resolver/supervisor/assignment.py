@@ -25,8 +25,12 @@ class Assignment(NamedTuple):
     who: Identity | None
     reload: dict[str, Any]
     """`ReloadState.told` until now."""
-    memory: int | None
+    node: dict[str, Any]
+    """`NodeState.to_json`, for the worker that shows it."""
+    memory: int | None = None
     """A descriptor from which the answers that a predecessor remembers can be read."""
+    check: bool = False
+    """Whether it has to prove that it answers before it reads from its sockets: somebody else still does."""
 
 
 RunWorker = Callable[[Assignment], int]

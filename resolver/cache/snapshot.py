@@ -1,0 +1,118 @@
+"""What is remembered, as bytes for a successor, and back. Pure; `now` is monotonic seconds of the one machine.
+
+An answer travels as the DNS message that it was, and comes in by the door that servers' answers come in by
+(`read_answer`): a successor trusts these bytes no more than the network's. What cannot be read ends the reading;
+what was read before stays.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import Final, NamedTuple
+
+from resolver.cache.store import Entry
+from resolver.message import codes
+from resolver.message.answer import Answer, is_answer_to, read_answer
+from resolver.message.query import HEADER, MAX_NAME_BYTES, BadPacket
+
+MARK: Final = b"nodelocaldns answers 1\n"
+"""The beginning. The number counts formats: another one is not read, and the successor begins with an empty cache."""
+RECORD_BYTES: Final = 66 * 1024
+"""The longest record: one message with its key."""
+_LENGTH = Struct("!I")
+_HEAD = Struct("!HBHd")  # bytes of the key, bytes of the server's name, uses, age in seconds
+_MOST_AGE_SECONDS = 40 * 86400.0
+_KEY_TAIL = 5  # type, class, bits
+_MOST_USES = 0xFFFF
+
+
+class Remembered(NamedTuple):
+    """One answer of a predecessor."""
+
+    key: bytes
+    answer: Answer
+    server: str
+    uses: int
+    age_seconds: float
+
+
+def write(entry: Entry, now: float) -> bytes:
+    """One record; b"" for what could not be read back."""
+    facts = entry.facts
+    flags = codes.QR | facts.rcode | (codes.AD if facts.authentic else 0)
+    message = HEADER.pack(0, flags, 1, *facts.counts) + entry.key[:-1] + entry.sections
+    server = entry.server.encode()[:255]
+    head = _HEAD.pack(len(entry.key), len(server), min(entry.asks, _MOST_USES), now - entry.stored_at)
+    record = head + entry.key + server + message
+    return _LENGTH.pack(len(record)) + record if len(record) <= RECORD_BYTES else b""
+
+
+class Reader:
+    """Takes the bytes as they come, in pieces of any size."""
+
+    def __init__(self) -> None:
+        self.failed = False
+        """Whether something came that is no record: nothing more is read."""
+        self._begun = False
+        self._waiting = b""
+
+    def feed(self, data: bytes) -> Iterator[Remembered]:
+        """What these bytes complete."""
+        if self.failed:
+            return
+        data = self._waiting + data
+        at = 0
+        if not self._begun:
+            if len(data) < len(MARK):
+                self._waiting = data
+                return
+            self.failed = not data.startswith(MARK)
+            self._begun, at = True, len(MARK)
+        while not self.failed and len(data) - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(data, at)
+            if length > RECORD_BYTES:
+                self.failed = True
+                break
+            if len(data) - at - _LENGTH.size < length:
+                break
+            at += _LENGTH.size
+            remembered = _read(data[at : at + length])
+            at += length
+            if remembered is None:
+                self.failed = True
+                break
+            yield remembered
+        self._waiting = b"" if self.failed else data[at:]
+
+
+def _read(record: bytes) -> Remembered | None:
+    if len(record) < _HEAD.size:
+        return None
+    key_bytes, server_bytes, uses, age = _HEAD.unpack_from(record)
+    key = record[_HEAD.size : _HEAD.size + key_bytes]
+    server = record[_HEAD.size + key_bytes : _HEAD.size + key_bytes + server_bytes]
+    message = record[_HEAD.size + key_bytes + server_bytes :]
+    if not _is_key(key) or not 0 <= age <= _MOST_AGE_SECONDS:
+        return None
+    question = key[:-1]
+    if not is_answer_to(message, question):
+        return None
+    try:
+        answer = read_answer(message, question, dnssec_ok=bool(key[-1] & 1))
+    except BadPacket:
+        return None
+    return Remembered(key, answer, server.decode("ascii", "replace"), uses, age)
+
+
+def _is_key(key: bytes) -> bool:
+    """Whether these bytes are a cache key: a name in wire form and lower case, type, class IN, two bits."""
+    name, tail = key[:-_KEY_TAIL], key[-_KEY_TAIL:]
+    if not 1 <= len(name) <= MAX_NAME_BYTES or len(tail) < _KEY_TAIL or name != name.lower():
+        return False
+    if tail[2:4] != codes.CLASS_IN.to_bytes(2, "big") or tail[4] > 3:
+        return False
+    at = 0
+    while at < len(name) and name[at]:
+        if name[at] > 63:
+            return False
+        at += name[at] + 1
+    return at == len(name) - 1

@@ -1,0 +1,33 @@
+"""Reading the configuration in a process of its own gives what reading it here does."""
+
+import os
+
+import pytest
+
+from resolver.config import ConfigError, build, load
+from resolver.supervisor import settings
+from resolver.supervisor.settings import read_apart
+
+
+@pytest.mark.parametrize(
+    "text", ["", "listen: {workers: 3}", "zones: [{names: [.], upstreams: ['::1']}]", "# nothing\n"]
+)
+def test_a_right_file_gives_the_same_configuration_twice_over(text: str) -> None:
+    reading = read_apart(text, "f")
+    assert reading.config == load(text, "f")
+    assert build(reading.tree, "again") == reading.config
+
+
+@pytest.mark.parametrize("text", ["listen: {port: none}\ncolour: red", "a: &a [*a]", "1: 2", "{", "[" * 10000])
+def test_a_wrong_file_gives_the_same_problems(text: str) -> None:
+    with pytest.raises(ConfigError) as here:
+        load(text, "f")
+    with pytest.raises(ConfigError) as apart:
+        read_apart(text, "f")
+    assert str(apart.value) == str(here.value)
+
+
+def test_a_reader_that_dies_is_an_error_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "_read", lambda _: os._exit(9))
+    with pytest.raises(OSError, match="the process that reads it has died"):
+        read_apart("", "f")

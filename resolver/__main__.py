@@ -73,22 +73,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = read_order(sys.argv[1:] if argv is None else argv)
     if arguments.demo:
         return _demo()
-    from resolver.config import ConfigError, load, without_effect  # noqa: PLC0415
+    from resolver.config import ConfigError, load  # noqa: PLC0415
     from resolver.ops.watch import read_text  # noqa: PLC0415
 
     try:
         text = read_text(arguments.config)
         if not arguments.check:
             return _serve(arguments.config, text)
-        config = load(text, arguments.config)
+        load(text, arguments.config)
     except OSError as error:
         print(f"{arguments.config}: {error.strerror or error}", file=sys.stderr)
         return 2
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    for key in without_effect(config):
-        print(f"{arguments.config}: {key}", file=sys.stderr)
     return 0
 
 

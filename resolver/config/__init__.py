@@ -1,6 +1,6 @@
 """The resolver's configuration: the values others are built from, and what makes them out of text."""
 
-from resolver.config.changes import restart_needed, without_effect
+from resolver.config.changes import restart_needed
 from resolver.config.problems import ConfigError, Problem
 from resolver.config.reading import build, load
 from resolver.config.resolvconf import parse_resolv_conf
@@ -44,5 +44,4 @@ __all__ = [
     "overlap",
     "parse_resolv_conf",
     "restart_needed",
-    "without_effect",
 ]

@@ -29,7 +29,6 @@ in DNS. Text that starts with a colon or a bracket, such as `"::1"` and `"[fd00:
 The file is read again when it changes, also when it is a mounted ConfigMap, and on SIGHUP. A file with a mistake
 changes nothing: the running configuration stays, and the log and the metrics say so. A valid one is taken over with
 everything that is remembered kept. A change of a key marked "after a restart" is reported and waits for the next start.
-A key marked "not in this version" is checked and does nothing yet; the log and `--check` say so where it is used.
 """
 
 _EXAMPLE_HEAD = """\
@@ -87,18 +86,14 @@ def _section(key: Key, section: Section) -> Iterator[str]:
     for row in section.keys:
         cells = (
             f"`{row.name}`",
-            _meaning(row),
+            row.meaning,
             _kind(row.value),
             "(must be given)" if row.default is None else f"`{row.default}`",
             f"`{row.name}: {row.example or row.default}`",
-            "not in this version" if row.not_yet else "after a restart" if row.restart else "at once",
+            "after a restart" if row.restart else "at once",
         )
         yield "| " + " | ".join(cells) + " |"
     yield ""
-
-
-def _meaning(key: Key) -> str:
-    return f"{key.meaning} Not available in this version: {key.not_yet}." if key.not_yet else key.meaning
 
 
 def _kind(value: "Check[object] | ListOf | Section") -> str:
@@ -125,7 +120,7 @@ def complete_example() -> str:
 
 
 def _annotated(key: Key, value: str | None) -> Iterator[str]:
-    yield from textwrap.wrap(_meaning(key), 100, initial_indent="# ", subsequent_indent="# ")
+    yield from textwrap.wrap(key.meaning, 100, initial_indent="# ", subsequent_indent="# ")
     yield f"{key.name}: {value}"
 
 

@@ -24,7 +24,6 @@ class Key:
     `field` is the dataclass field it sets. `default` and `example` are YAML text for the documentation, where None
     means that the key must be written; the default that counts is the dataclass's, and a test compares the two.
     `restart`: a change takes effect only when the process starts again.
-    `not_yet`: this version checks the key and does nothing about it; a clause that says what holds instead.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Key:
     meaning: str
     example: str = ""
     restart: bool = False
-    not_yet: str = ""
 
 
 @dataclass(frozen=True, slots=True)

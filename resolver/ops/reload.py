@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import time  # noqa: TID251 - a point in time for people and dashboards, not a duration
 from typing import Any, NamedTuple
 
-from resolver.config import Config, ConfigError, restart_needed, without_effect
+from resolver.config import Config, ConfigError, restart_needed
 from resolver.ops.logs import event
 from resolver.ops.watch import FileWatch
 
@@ -124,15 +124,12 @@ class Reload:
         self._again = None
         config = read.config
         later = restart_needed(self.config, config)
-        news = [key for key in without_effect(config) if key not in without_effect(self.config)]
         self.config = config
         self._count(successful=True)
         event(_log, logging.INFO, "configuration taken over", file=self._path)
         if later:
             keys = ", ".join(later)
             event(_log, logging.WARNING, "changed keys take effect after a restart", file=self._path, keys=keys)
-        for key in news:
-            event(_log, logging.WARNING, "a key has no effect", key=key.path, reason=key.message)
 
     def _unreadable(self, reason: str) -> None:
         self._again = None

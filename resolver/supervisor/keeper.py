@@ -1,18 +1,13 @@
 """Keeps the node as the configuration wants it, for as long as this supervisor owns it, and says how it is."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from resolver.config import Config
-from resolver.node.errors import NodeError
 from resolver.node.node import CHECK_SECONDS, Node
 from resolver.nodestate import NodeState
-from resolver.ops.logs import event
 from resolver.supervisor.loop import Loop
-
-_log = logging.getLogger(__name__)
 
 BYPASS_SECONDS: Final = 300.0
 """Between two self-tests of the conntrack bypass."""
@@ -26,8 +21,7 @@ class Keeper:
         self.state = NodeState()
         """What was told last."""
         self._loop = loop
-        self._config = config
-        self._node = _node(config)
+        self._node = Node(config.node, config.listen, config.admin)
         self._tell = tell
         self._looking = False
         self._owns = False
@@ -41,24 +35,10 @@ class Keeper:
 
     def follow(self, config: Config) -> None:
         """A configuration is in force that may want other addresses or rules."""
-        before, self._config = self._config, config
-        same = (before.listen.addresses, before.listen.port, before.admin) == (
-            config.listen.addresses, config.listen.port, config.admin,
-        )  # fmt: skip
-        if same or not self._owns:
-            return
-        # What is created and by which name takes a restart to change.
-        node = _node(replace(config, node=before.node))
-        self._config = replace(config, node=before.node)
-        try:
-            node.set_up()
-        except NodeError as error:
-            event(_log, logging.ERROR, "the node stays as it was", reason=str(error))
-            return
-        self._node.leave()
-        self._node = node
-        if node.wanted:
-            self._begin()
+        if self._owns:
+            self._node.change(config.listen, config.admin)
+            if self._node.wanted:
+                self._begin()
 
     def leave(self) -> None:
         """A successor owns the node."""
@@ -91,7 +71,3 @@ class Keeper:
         if self._owns:
             self._loop.after(BYPASS_SECONDS, self._test)
             self._node.test_bypass()
-
-
-def _node(config: Config) -> Node:
-    return Node(config.node, config.listen, config.admin)

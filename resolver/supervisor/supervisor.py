@@ -9,7 +9,6 @@ import os
 import signal
 
 from resolver import __version__
-from resolver.config import without_effect
 from resolver.listen.holdings import Change, Holdings
 from resolver.node.errors import NodeError
 from resolver.nodestate import NodeState
@@ -142,8 +141,6 @@ class Supervisor:
                 event(_log, logging.ERROR, "no successor can take over", reason=error.strerror or str(error))
         self._loop.on_signal(signal.SIGHUP, self._reload.now)
         self._loop.after(TICK_SECONDS, self._tick)
-        for key in without_effect(self._config):
-            event(_log, logging.WARNING, "a key has no effect", key=key.path, reason=key.message)
         event(_log, logging.INFO, "started", version=__version__, config=self._path)
 
     def _fail(self, reason: str) -> None:

@@ -65,16 +65,6 @@ def test_check_names_file_and_key_of_every_mistake(tmp_path: Path) -> None:
     assert run("--config", str(file)) == (2, "", problems), "without --check it is the same, and nothing starts"
 
 
-def test_check_names_keys_that_nothing_serves_yet_and_finds_the_file_right(tmp_path: Path) -> None:
-    file = tmp_path / "resolver.yaml"
-    file.write_text("node: {manageInterface: true}\n")
-    status, said, warnings = run("--check", "--config", str(file))
-    assert (status, said) == (0, "")
-    assert warnings.splitlines() == [
-        f"{file}: node.manageInterface: not available in this version, the address has to exist already",
-    ]
-
-
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "resolver.yaml")
     assert run("--check", "--config", missing) == (2, "", f"{missing}: No such file or directory\n")
@@ -95,23 +85,6 @@ def test_a_demo_that_is_told_to_stop_before_it_has_begun_ends_with_status_0(
 
 def test_the_version_is_told() -> None:
     assert run("--version") == (0, f"nodelocaldns-resolver {__version__}\n", "")
-
-
-def test_keys_that_nothing_serves_yet_are_said_at_the_start(tmp_path: Path) -> None:
-    with taken() as one, taken() as other:
-        ports = port_of(one), port_of(other)
-    file = settings(tmp_path, *ports)
-    with Path(file).open("a") as more:
-        more.write("node: {manageInterface: true, notrack: true}\n")
-    log = ""
-    with subprocess.Popen(command("--config", file), cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as running:
-        assert running.stderr is not None
-        while '"started"' not in log and (line := running.stderr.readline()):
-            log += line
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(PATIENCE_SECONDS) == 0
-    warnings = [line for line in log.splitlines() if '"a key has no effect"' in line]
-    assert [re.search(r'"key":"([^"]+)"', line)[1] for line in warnings] == ["node.manageInterface", "node.notrack"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("whose", ["pods", "admin"])

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resolver.config import Config, Problem, load
-from resolver.ops import reload
+from resolver.config import Config, load
 from resolver.ops.reload import Reading, Reload, ReloadState
 
 FIRST = "cache: {size: 1Mi}\n"
@@ -52,18 +51,12 @@ def said(caplog: pytest.LogCaptureFixture, word: str) -> list[str]:
     return [str(each[word]) for each in fields if word in each]
 
 
-def test_a_valid_file_is_taken_over_and_keys_that_nothing_serves_yet_are_named_once(
-    scene: Reloaded, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    missing = Problem("listen.workers", "not available")
-    monkeypatch.setattr(reload, "without_effect", lambda config: (missing,) if config.listen.workers > 1 else ())
+def test_a_valid_file_is_taken_over(scene: Reloaded) -> None:
     scene.changed(SECOND)
     scene.changed(THIRD)
     assert scene.sizes == [2, 3]
     assert scene.reload.state.results == {"success": 2, "failure": 0}
     assert scene.reload.config.cache.size_bytes == 3 * MIB
-    scene.changed(THIRD + "log: {level: debug}\n")
-    assert said(caplog, "key") == ["listen.workers"]
 
 
 def test_keys_that_wait_for_a_restart_are_named(scene: Reloaded, caplog: pytest.LogCaptureFixture) -> None:

@@ -179,13 +179,13 @@ class Counted:
 
 
 @contextlib.contextmanager
-def load(port: int, *, clients: int = 4, names: int = 50) -> Iterator[Counted]:
+def load(port: int, *, clients: int = 4, names: int = 50, address: str = "127.0.0.1") -> Iterator[Counted]:
     """Clients that ask for the names in turns, each one question after another, for as long as the block lasts."""
     seen, end = Counted(), threading.Event()
 
     def ask(number: int) -> None:
         with socket.socket(type=socket.SOCK_DGRAM) as sock:
-            sock.connect(("127.0.0.1", port))
+            sock.connect((address, port))
             turn = number
             while not end.is_set():
                 turn += 1

@@ -19,10 +19,10 @@ from resolver.message.walk import MAX_TTL, POINTER, RECORD_BYTES, Walk
 # The types whose additional records help the asker; for the others the reply ends after the answer section.
 _RESPONSE_BITS = (codes.QR | codes.OPCODE) >> 8
 _RESPONSE = codes.QR >> 8
-# By type: owner (the name asked for) and type, RDLENGTH, and the bytes of the whole record.
+# By type: owner (the name asked for), type and class IN; RDLENGTH; the bytes of the whole record.
 _ADDRESSES = {
-    b"\0\x01": (b"\xc0\x0c\0\x01", b"\0\x04", 16),
-    b"\0\x1c": (b"\xc0\x0c\0\x1c", b"\0\x10", 28),
+    b"\0\x01": (b"\xc0\x0c\0\x01\0\x01", b"\0\x04", 16),
+    b"\0\x1c": (b"\xc0\x0c\0\x1c\0\x01", b"\0\x10", 28),
 }
 _FEW = 16
 """Facts with more TTLs than this are not shared: each would be an object of its own all the same."""

@@ -125,7 +125,7 @@ def _flags(query_flags: int, rcode: int) -> int:
 def _dated(records: bytes, ttls: tuple[tuple[int, int], ...], cap: int, age: int) -> bytes:
     if len(ttls) == 1:  # nearly always: one record, and no copy for patching it
         ((offset, ttl),) = ttls
-        if ttl <= cap and not age:
+        if 0 < ttl <= cap and not age:  # 0 may stand for a number with the top bit set (RFC 2181 section 8)
             return records
         return records[:offset] + _TTL.pack(max(min(ttl, cap) - age, 0)) + records[offset + 4 :]
     dated = bytearray(records)

@@ -1,7 +1,7 @@
 """What becomes of bytes from servers: an Answer, or BadPacket; and which of them answer a question at all."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resolver.message import codes
@@ -267,6 +267,7 @@ def test_any_records_are_an_answer_or_a_bad_packet(
     st.integers(1, 3), st.sampled_from([0, 30, 70000, 1 << 31]), st.booleans(), st.booleans(),
     st.lists(st.tuples(st.integers(2, 90), st.integers(0, 255)), max_size=3), st.integers(0, 20), st.booleans(),
 )  # fmt: skip
+@example(2, 30, False, False, [(47, 3)], 0, False)  # another class in the second record
 def test_the_quick_way_to_read_addresses_reads_what_the_long_way_reads(
     count: int, ttl: int, edns: bool, tc: bool, changes: list[tuple[int, int]], cut: int, dnssec_ok: bool
 ) -> None:

@@ -50,6 +50,13 @@ def test_rd_is_clear_where_it_was_clear() -> None:
     assert not int.from_bytes(reply_to(query(flags=0), answer())[2:4], "big") & codes.RD
 
 
+def test_a_ttl_with_the_top_bit_set_leaves_as_zero() -> None:
+    said = read_or_none(raw_answer(raw_record(b"\xc0\x0c", codes.A, b"abcd", 0x80000000)))
+    assert said is not None
+    (record,) = parsed(reply_to(query(), said)).rr
+    assert record.ttl == 0
+
+
 @pytest.mark.parametrize(
     ("ttl", "cap", "age", "shown_ttl"),
     [

@@ -17,7 +17,7 @@ def answer_of(*records: RR) -> Answer:
     reply = DNSRecord.question("web.shop.", "ANY").reply()
     for record in records:
         reply.add_answer(record)
-    return read_answer(reply.pack(), QUESTION)
+    return read_answer(bytes(reply.pack()), QUESTION)
 
 
 def one(record: RR) -> str:

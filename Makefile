@@ -9,8 +9,10 @@ export PYTHON
 
 code := $(wildcard resolver webhook tests benchmarks)
 
+compiled_tests := tests/scenarios tests/unit/message tests/unit/cache tests/unit/test_engine.py tests/integration
+
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e bench lint format coverage lock clean run-venv dev-venv
+.PHONY: help run test e2e compiled bench lint format coverage lock clean run-venv dev-venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,10 @@ test: dev-venv ## all tests that need only Python packages and Debian's servers 
 e2e: dev-venv ## tests against what is built with Go: the real CoreDNS, Go's resolver
 	@.venv/bin/python -m tests.servers
 	$(PYTEST) -m e2e $(ARGS)
+
+compiled: dev-venv ## the tests of packets, stories and whole processes again, on the compiled modules (setup.py)
+	@folder=$$(.ci/compiled) && env NODELOCALDNS_COMPILED="$$folder" PYTHONSAFEPATH=1 PYTHONPATH="$$folder:$(CURDIR)" \
+	$(PYTEST) -o "pythonpath=$$folder ." -m "not e2e" $(ARGS) $(compiled_tests)
 
 bench: dev-venv ## beside other DNS caches: CPU, latency, memory, start; 25 minutes (ARGS="--short": 3)
 	.venv/bin/python -m benchmarks $(ARGS)

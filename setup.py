@@ -6,6 +6,7 @@ everything that does not run for each packet.
 """
 
 import os
+from pathlib import Path
 
 from setuptools import setup
 
@@ -32,14 +33,12 @@ COMPILED = [
 ]
 
 if os.environ.get("NODELOCALDNS_COMPILE") == "1":
-    from glob import glob
-
     try:
         from mypyc.build import mypycify
     except ImportError:  # the build tool asks first what is required, without having it yet
         setup(setup_requires=["mypy>=2.4", "types-cachetools", "types-PyYAML"])
     else:
-        modules = sorted(path for pattern in COMPILED for path in glob(pattern))
+        modules = sorted(str(path) for pattern in COMPILED for path in Path().glob(pattern))
         setup(ext_modules=mypycify(modules, opt_level="2", debug_level="0"))
 else:
     setup()

@@ -20,7 +20,6 @@ from tests.servers.build import cache_folder
 
 DISTRIBUTION = Path("/usr/bin/python3")
 LOCK = Path(__file__).parent.parent / "requirements" / "run.txt"
-OLDEST = (3, 11)
 COMPLETE = "complete"
 """Stands in an environment that has all its packages."""
 
@@ -69,7 +68,7 @@ def chosen() -> Interpreter:
     if own.optimised or not DISTRIBUTION.exists():
         return own
     told = _told(DISTRIBUTION)
-    if tuple(told["version"])[:2] < OLDEST or not read(DISTRIBUTION, told).optimised:
+    if tuple(told["version"])[:2] != sys.version_info[:2] or not read(DISTRIBUTION, told).optimised:  # what is compiled
         return own
     if not told["venv"]:
         print(f"measured with {own.title}; for an optimised one: apt-get install python3-venv", file=sys.stderr)

@@ -64,8 +64,14 @@ def _parse(arguments: Sequence[str]) -> Order:
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--check", action="store_true", help="only say what is wrong with the configuration: 0 or 2")
     modes.add_argument("--demo", action="store_true", help="show it on loopback in front of an imagined cluster")
-    modes.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    modes.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     return Order(**vars(parser.parse_args(arguments)))
+
+
+def _version() -> str:
+    from resolver import histogram  # noqa: PLC0415 - any of the modules that can be compiled tells
+
+    return __version__ if str(histogram.__file__).endswith(".py") else f"{__version__} (compiled)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

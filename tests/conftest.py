@@ -7,6 +7,19 @@ import pytest
 
 from tests import needs
 
+COMPILED = "NODELOCALDNS_COMPILED"
+"""Names the folder of compiled modules that the tests are about (`make compiled`)."""
+
+
+def pytest_configure() -> None:
+    folder = os.environ.get(COMPILED)
+    if folder is None:
+        return
+    from resolver import engine
+
+    if not engine.__file__.startswith(folder) or engine.__file__.endswith(".py"):
+        raise pytest.UsageError(f"{COMPILED} is set, but the tests would run on {engine.__file__}")
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:

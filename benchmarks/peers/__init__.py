@@ -7,12 +7,12 @@ a command.
 
 from benchmarks.peers.debian import BIND, DNSDIST, DNSMASQ, KNOT_RESOLVER, POWERDNS_RECURSOR, UNBOUND
 from benchmarks.peers.go import COREDNS, NODELOCAL
-from benchmarks.peers.own import FLOOR, OURS
+from benchmarks.peers.own import FLOOR, OURS, PLAIN
 from benchmarks.peers.peer import Peer, Site
 
-__all__ = ["ALL", "FLOOR", "NODELOCAL", "OURS", "PRINCIPAL", "UNBOUND", "Peer", "Site"]
+__all__ = ["ALL", "FLOOR", "NODELOCAL", "OURS", "PLAIN", "PRINCIPAL", "UNBOUND", "Peer", "Site"]
 
-PRINCIPAL = (OURS, NODELOCAL, UNBOUND, FLOOR)
+PRINCIPAL = (OURS, PLAIN, NODELOCAL, UNBOUND, FLOOR)
 """Those that figures are compared with: measured in every round, the others in the first rounds only."""
 
 ALL = (*PRINCIPAL, COREDNS, DNSMASQ, DNSDIST, KNOT_RESOLVER, POWERDNS_RECURSOR, BIND)

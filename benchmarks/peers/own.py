@@ -2,6 +2,7 @@
 
 import json
 
+from benchmarks.compiled import folder
 from benchmarks.interpreter import chosen
 from benchmarks.native import program
 from benchmarks.peers.peer import Peer, Site
@@ -12,6 +13,12 @@ USUAL_NAMES = 100_000
 
 
 def _ours(site: Site) -> list[str]:
+    """As its image runs it: the modules that handle packets compiled."""
+    place = [f"PYTHONPATH={folder()}", "PYTHONSAFEPATH=1"]
+    return ["env", *place, *_plain(site)]
+
+
+def _plain(site: Site) -> list[str]:
     """As documented: the cluster's zones and the default route; everything else is left at its default."""
     groups = [["cluster.local", "in-addr.arpa", "ip6.arpa"], ["."]]
     groups += [[f"zone-{number}.example"] for number in range(1, site.zones)]
@@ -33,4 +40,5 @@ def _floor(site: Site) -> list[str]:
 
 
 OURS = Peer("ours", "nodelocaldns", _ours, version=lambda: __version__)
+PLAIN = Peer("plain", "nodelocaldns, not compiled", _plain, version=lambda: __version__)
 FLOOR = Peer("floor", "echo floor", _floor, answers=False, note="sends packets back unread: recvmmsg, sendmmsg, C")

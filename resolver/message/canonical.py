@@ -11,6 +11,7 @@ from resolver.message import codes
 
 # Everything here is of a query without its ID, its tail.
 QUESTION_AT: Final = 10
+_SHORTEST = QUESTION_AT + 5  # the question for the root
 _QUESTION_ONLY = b"\0\1\0\0\0\0\0\0"  # the four counts
 _WITH_OPT = b"\0\1\0\0\0\0\0\1"
 _NOT_A_QUERY = (codes.QR | codes.OPCODE) >> 8
@@ -36,13 +37,15 @@ def canonical(tail: bytes) -> bytes | None:
     changes none that is valid, below 64, and makes none valid), so the names in two equal forms end at the same place,
     and then both are queries or none is. Options are read here, as strictly as in `query`, as they leave no trace.
     """
+    if len(tail) < _SHORTEST:
+        return None
     header = tail[:QUESTION_AT]
     if header in _PLAIN:  # nearly always
-        name = tail[QUESTION_AT:-4]
+        name = tail[QUESTION_AT : len(tail) - 4]
         lower = name.lower()
         return tail if name == lower else header + lower + tail[-4:]
     counts = header[2:]
-    if len(tail) <= QUESTION_AT or tail[0] & _NOT_A_QUERY:
+    if tail[0] & _NOT_A_QUERY:
         return None
     if counts == _QUESTION_ONLY:
         end, opt = len(tail), b""

@@ -1,5 +1,6 @@
 """The command as an operator meets it: exit statuses and messages, on loopback and without root."""
 
+import os
 import re
 import signal
 import socket
@@ -84,7 +85,8 @@ def test_a_demo_that_is_told_to_stop_before_it_has_begun_ends_with_status_0(
 
 
 def test_the_version_is_told() -> None:
-    assert run("--version") == (0, f"nodelocaldns-resolver {__version__}\n", "")
+    form = " (compiled)" if "NODELOCALDNS_COMPILED" in os.environ else ""
+    assert run("--version") == (0, f"nodelocaldns-resolver {__version__}{form}\n", "")
 
 
 @pytest.mark.parametrize("whose", ["pods", "admin"])

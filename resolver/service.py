@@ -5,8 +5,6 @@ Only this module and `core` know how the parts fit together; each part is writte
 
 import asyncio
 import gc
-import logging
-import resource
 import socket
 
 from resolver.config import Config
@@ -15,19 +13,13 @@ from resolver.nodestate import NodeState
 from resolver.ops.admin import AdminPlace
 from resolver.ops.cachepage import CachePage
 from resolver.ops.health import ANSWER_SECONDS, Health, Readiness, ask_itself
-from resolver.ops.logs import Logs, event
+from resolver.ops.logs import Logs
 from resolver.ops.metrics import MetricsPage
 from resolver.ops.pulse import Pulse
 from resolver.ops.reload import ReloadState
 from resolver.ops.requests import Routes
 from resolver.ops.sources import ListenerState, Sources
 from resolver.ops.together import Siblings, together
-
-_log = logging.getLogger(__name__)
-
-_FEW_DESCRIPTORS = 4096
-_MAX_DESCRIPTORS = 65536
-"""More than the limits on connections and lookups can use; an endless limit makes some programs slow at exec."""
 
 
 class Service:
@@ -39,6 +31,8 @@ class Service:
         self.reload = ReloadState()
         self.node = NodeState()
         """What the supervisor knows of the node."""
+        self.replaced: dict[str, int] = {}
+        """Workers that it had to replace, by reason."""
         engine = self.resolver.engine
         self._pulse = Pulse(engine)
         self._readiness = Readiness(engine)
@@ -51,6 +45,7 @@ class Service:
             listeners=lambda: ListenerState(*self.resolver.census.seen()),
             log_dropped=lambda: self.logs.dropped_total,
             node=lambda: self.node,
+            replaced=lambda: self.replaced,
         )
         health = Health(lambda: list(self.resolver.listeners), self._pulse, node=lambda: self.node)
         pages = (MetricsPage(sources), health, self._readiness, CachePage(engine))
@@ -101,16 +96,11 @@ class Service:
 
 
 def tune_process() -> None:
-    """Settings of the process for a server: enough file descriptors, and fewer, cheaper garbage collections.
+    """Fewer, cheaper garbage collections, as suits a server.
 
     Everything per query is freed by its reference count; the collector is for the rare cycles, and a full pass over a
     large cache would stop the loop for tens of milliseconds.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < _FEW_DESCRIPTORS:
-        event(_log, logging.WARNING, "few file descriptors, many TCP clients can use them up", limit=wanted)
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 1_000)

@@ -67,6 +67,7 @@ class Worker:
         self._service = Service(given.config, self._logs, self if given.workers > 1 else None)
         self._service.reload.learn(given.reload)
         self._service.node = NodeState.from_json(given.node)
+        self._service.replaced = given.replaced
         self._loop.add_reader(self._channel.sock, self._heard)
         if given.memory is not None:
             taken = await take(self._service.resolver.engine, given.memory, given.config.cache.size_bytes)
@@ -134,10 +135,8 @@ class Worker:
                     self._stopped.set_result(bool(message["queued"]))
             case "apply":
                 self._apply(message, descriptors)
-            case "reloads":
-                self._service.reload.learn(message["reloads"])
-            case "node":
-                self._service.node = NodeState.from_json(message["state"])
+            case "reloads" | "node" | "replaced":
+                self._learn(message)
             case "remember":
                 Giving(self._service.resolver.engine, descriptors[0])
             case "ask":
@@ -146,6 +145,15 @@ class Worker:
                 future = self._asked.get(message["id"])
                 if future is not None and not future.done():
                     future.set_result([Answered(*each) for each in message["answers"]])
+
+    def _learn(self, message: Message) -> None:
+        """Know what the supervisor knows, to show it."""
+        if "reloads" in message:
+            self._service.reload.learn(message["reloads"])
+        if "state" in message:
+            self._service.node = NodeState.from_json(message["state"])
+        if "replaced" in message:
+            self._service.replaced = message["replaced"]
 
     def _apply(self, message: Message, descriptors: list[int]) -> None:
         """Take over a configuration that the supervisor has found right and opened the sockets for."""

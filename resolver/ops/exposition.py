@@ -246,6 +246,10 @@ class Exposition:
             _by_reason(reload.results),
         )  # fmt: skip
         yield counter(
+            "nodelocaldns_workers_replaced_total", "Workers that died or stood still.", "reason",
+            _by_reason(sources.replaced()),
+        )  # fmt: skip
+        yield counter(
             "nodelocaldns_joined_lookups_total", "Queries whose lookup was under way already.", "",
             {(): flights.joined_total},
         )  # fmt: skip

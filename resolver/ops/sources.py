@@ -54,4 +54,6 @@ class Sources:
     listeners: Callable[[], ListenerState] = ListenerState
     node: Callable[[], NodeState] = NodeState
     """What the process with the privileges last said about the node."""
+    replaced: Callable[[], Mapping[str, int]] = dict
+    """Workers that the supervisor had to replace, by reason."""
     log_dropped: Callable[[], int] = int

@@ -1,5 +1,6 @@
 """What a supervisor gives a worker on its way: everything it needs, and nothing that it could not lose."""
 
+import os
 import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -27,10 +28,22 @@ class Assignment(NamedTuple):
     """`ReloadState.told` until now."""
     node: dict[str, Any]
     """`NodeState.to_json`, for the worker that shows it."""
+    replaced: dict[str, int]
+    """Workers that had to be replaced until now, by reason, for the same one."""
     memory: int | None = None
     """A descriptor from which the answers that a predecessor remembers can be read."""
     check: bool = False
     """Whether it has to prove that it answers before it reads from its sockets: somebody else still does."""
+
+    def close(self) -> None:
+        """In the supervisor, once the worker has its own: close what was made for it, but the channel."""
+        for sockets in self.sockets.values():
+            for sock in sockets:
+                sock.close()
+        if self.admin is not None:
+            self.admin.close()
+        if self.memory is not None:
+            os.close(self.memory)
 
 
 RunWorker = Callable[[Assignment], int]

@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 _OWN_PAUSE_SECONDS: Final = 0.5
 """The supervisor itself did not run for so long (stopped, or a node without CPU): no worker is to blame for silence."""
 
+_MESSAGES_PER_TURN: Final = 64
+_NO_PROCESS_SECONDS: Final = 1.0
+"""After so long a start is tried again for which there was no process, or no descriptor."""
+
 Assign = Callable[[int, Channel], Assignment]
 
 
@@ -38,11 +42,12 @@ class Fleet:
 
     def __init__(self, loop: Loop, size: int, assign: Assign, run: RunWorker) -> None:
         self.members: list[Member | None] = [None] * size
-        self.restarts: Counter[str] = Counter()
+        self.replaced: Counter[str] = Counter()
         """Workers that were replaced, by reason."""
         self.on_ready: Callable[[], None] = lambda: None
         self.on_failed: Callable[[], None] = lambda: None
         self.on_empty: Callable[[], None] = lambda: None
+        self.on_replaced: Callable[[], None] = lambda: None
         self.on_fork: Callable[[], None] = lambda: None
         self.on_message: Callable[[Member, Message, list[int]], None] = lambda _member, _message, _descriptors: None
         self._loop = loop
@@ -103,21 +108,24 @@ class Fleet:
                     self._ended(member, status)
 
     def _start(self, index: int) -> None:
+        """Start one; raises OSError where the system has no room for it."""
         mine, its = pair()
-        assignment = self._assign(index, its)
-        gc.collect()
-        gc.freeze()  # so that a collection in the worker does not write to (and so copy) what it shares with us
-        pid = os.fork()
-        if pid == 0:
-            self._become(assignment, mine)
-        its.close()
-        for sockets in assignment.sockets.values():
-            for sock in sockets:
-                sock.close()
-        if assignment.admin is not None:
-            assignment.admin.close()
-        if assignment.memory is not None:
-            os.close(assignment.memory)
+        assignment = None
+        try:
+            assignment = self._assign(index, its)
+            gc.collect()
+            gc.freeze()  # so that a collection in the worker does not write to (and so copy) what it shares with us
+            pid = os.fork()
+        except OSError:
+            mine.close()
+            raise
+        else:
+            if pid == 0:
+                self._become(assignment, mine)
+        finally:
+            its.close()
+            if assignment is not None:
+                assignment.close()
         member = self.members[index] = Member(index, pid, mine, monotonic())
         self._loop.watch(mine.sock.fileno(), lambda: self._heard(member))
 
@@ -140,7 +148,10 @@ class Fleet:
 
     def _heard(self, member: Member) -> None:
         try:
-            while (received := member.channel.receive()) is not None:
+            for _ in range(_MESSAGES_PER_TURN):  # whoever says more is not to keep us from the others
+                received = member.channel.receive()
+                if received is None:
+                    return
                 member.beat(monotonic())
                 self._message(member, *received)
         except ChannelError as error:
@@ -181,7 +192,7 @@ class Fleet:
             event(_log, logging.ERROR, "a worker cannot start", worker=member.index, how=how)
             self.on_failed()
             return
-        self.restarts[member.reason] += 1
+        self.replaced[member.reason] += 1
         pause = self._paces[member.index].pause_seconds(monotonic(), served=member.ready)
         event(
             _log, logging.ERROR, "worker replaced", worker=member.index, reason=member.reason, how=how,
@@ -190,11 +201,17 @@ class Fleet:
         if pause:
             self._loop.after(pause, lambda: self._restart(member.index))
         else:
-            self._start(member.index)
+            self._restart(member.index)
+        self.on_replaced()
 
     def _restart(self, index: int) -> None:
-        if not self._stopping and self.members[index] is None:
+        if self._stopping or self.members[index] is not None:
+            return
+        try:
             self._start(index)
+        except OSError as error:
+            event(_log, logging.ERROR, "no worker can be started", reason=error.strerror or str(error))
+            self._loop.after(_NO_PROCESS_SECONDS, lambda: self._restart(index))
 
     def _look(self) -> None:
         """Find those that stand still."""

@@ -19,6 +19,7 @@ from resolver.supervisor.channel import Channel, Message
 from resolver.supervisor.fleet import Fleet
 from resolver.supervisor.handover import Offer, Predecessor, Successors, find_predecessor
 from resolver.supervisor.keeper import Keeper
+from resolver.supervisor.limits import allow_descriptors
 from resolver.supervisor.loop import Loop
 from resolver.supervisor.member import Member
 from resolver.supervisor.privileges import Identity, NoSuchUserError, identity
@@ -62,6 +63,7 @@ class Supervisor:
         self._fleet.on_failed = lambda: self._fail("a worker cannot begin")
         self._fleet.on_empty = self._loop.stop
         self._fleet.on_message = self._message
+        self._fleet.on_replaced = self._tell_replaced
         self._fleet.on_fork = self._close_copies
 
     def run(self) -> int:
@@ -70,6 +72,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.on_signal(number, lambda name=number.name: self._stop(name))  # type: ignore[misc]
         self._loop.on_signal(signal.SIGCHLD, self._fleet.reap)
+        allow_descriptors()
         try:
             self._who = identity(self._config.node.user)
             self._open()
@@ -114,7 +117,8 @@ class Supervisor:
         node = self._keeper.state if index == 0 else NodeState()
         return Assignment(
             index, self._workers, self._config, sockets, admin, channel, os.getpid(), self._who,
-            self._reload.state.told(), node.to_json(), self._memories.pop(index, None), self._shares(),
+            self._reload.state.told(), node.to_json(), dict(self._fleet.replaced) if index == 0 else {},
+            self._memories.pop(index, None), self._shares(),
         )  # fmt: skip
 
     def _shares(self) -> bool:
@@ -241,6 +245,11 @@ class Supervisor:
     def _tell_reloads(self) -> None:
         for member in self._fleet.present():
             self._fleet.tell(member, {"do": "reloads", "reloads": self._reload.state.told()})
+
+    def _tell_replaced(self) -> None:
+        member = self._fleet.members[0]
+        if member is not None:
+            self._fleet.tell(member, {"do": "replaced", "replaced": self._fleet.replaced})
 
     def _tell_node(self, state: NodeState) -> None:
         member = self._fleet.members[0]

@@ -1,6 +1,7 @@
 """Two supervisors and one set of sockets: upgrades under load, and every way in which one can fail."""
 
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -208,3 +209,24 @@ def test_a_file_that_a_crashed_predecessor_left_is_replaced(config: dict[str, An
         with running(tmp_path, config, "next") as following:
             assert following.stop() == 0
         assert not Path(config["node"]["handoverSocket"]).exists()
+
+
+@pytest.mark.needs("netns")
+def test_the_first_process_of_a_container_stays_after_it_was_relieved_until_it_is_told_to_stop(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    first = Running(tmp_path, config, "old", prefix=("unshare", "--pid", "--fork", "--kill-child"))
+    first.start()
+    try:
+        with load(config["listen"]["port"]) as seen, running(tmp_path, config, "new") as new:
+            wait_until(lambda: bool(first.events("waiting for the signal to stop")), "the word of the old one")
+            assert not first.ended()
+            (idle,) = first.workers()
+            os.kill(idle, signal.SIGTERM)
+            wait_until(first.ended, "its end")
+            assert first.process is not None
+            assert first.process.returncode == 0
+            assert new.admin("/ready")[0] == 200
+            assert (seen.lost, seen.wrong) == (0, [])
+    finally:
+        first.kill()

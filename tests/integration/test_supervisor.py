@@ -64,6 +64,7 @@ def test_a_worker_that_stands_still_is_replaced(server: Upstream, tmp_path: Path
         wait_until(lambda: replaced(resolver, worker), "another worker")
         ask_once(resolver.config["listen"]["port"], "n1.example")
         assert [line["reason"] for line in resolver.events("worker replaced")] == ["silent"]
+        assert resolver.metric("nodelocaldns_workers_replaced_total") == 1
         assert resolver.stop() == 0
 
 

@@ -79,13 +79,20 @@ class Upstream:
 class Running:
     """One resolver: its supervisor, and the workers below it."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], name: str = "resolver", script: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        name: str = "resolver",
+        script: str = "",
+        prefix: tuple[str, ...] = (),
+    ) -> None:
         self.file = folder / f"{name}.yaml"
         self.log = folder / f"{name}.log"
         self.config = config
         self.configure(config)
         what = ("-c", script) if script else ("-m", "resolver")
-        self._command = [sys.executable, *what, "--config", str(self.file)]
+        self._command = [*prefix, sys.executable, *what, "--config", str(self.file)]
         self.process: subprocess.Popen[bytes] | None = None
 
     def configure(self, config: dict[str, Any]) -> None:

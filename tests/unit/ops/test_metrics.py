@@ -52,6 +52,7 @@ class Scraped:
             port=lambda: 5353,
             listeners=lambda: state,
             node=lambda: node,
+            replaced=lambda: {"silent": 4},
             log_dropped=lambda: 9,
         )
         response = asyncio.run(MetricsPage(sources).show(ASKED))

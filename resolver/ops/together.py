@@ -14,7 +14,7 @@ from resolver.ops.requests import Handler, Request, Response, Routes
 # Of these there is one truth for all workers, or the worst counts; everything else is added up.
 _GREATEST = (
     "nodelocaldns_build_info", "coredns_build_info", "nodelocaldns_config_", "nodelocaldns_event_loop_lag_seconds",
-    "process_max_fds", "python_info",
+    "process_max_fds", "python_info", "coredns_nodecache_", "nodelocaldns_node_", "nodelocaldns_conntrack_bypass",
 )  # fmt: skip
 _LEAST = ("nodelocaldns_upstream_healthy", "process_start_time_seconds")
 

@@ -188,7 +188,7 @@ def test_the_socket_is_for_its_own_user_only(config: dict[str, Any], tmp_path: P
             " sys.exit(len(sock.recv(1000)))\n"
             "except BrokenPipeError: pass\n"
         )
-        assert subprocess.run([sys.executable, "-c", stranger], check=False).returncode == 0
+        assert subprocess.run([sys.executable, "-c", stranger], check=False, env={}).returncode == 0
         assert resolver.events("hand-over refused")[0]["reason"] == "its user is 65534"
 
 

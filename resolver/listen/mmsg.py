@@ -17,6 +17,7 @@ MESSAGES: Final = 64
 _GAP_BYTES = 64
 """Between two slots: with slots a whole page apart, all first cache lines would compete for the same few places."""
 _NAME_BYTES: Final = 28  # sockaddr_in6; sockaddr_in is shorter
+_KNOWN_CLIENTS = 1024
 _MSG_DONTWAIT = socket.MSG_DONTWAIT
 
 
@@ -152,7 +153,7 @@ def client_of(name: bytes) -> str:
     return _text(name[4:8] if len(name) < _NAME_BYTES else name[8:24])
 
 
-@lru_cache(1024)  # a node has a hundred pods, and each asks again and again
+@lru_cache(_KNOWN_CLIENTS)  # a node has a hundred pods, and each asks again and again
 def _text(address: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
 

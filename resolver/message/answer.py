@@ -24,6 +24,8 @@ _ADDRESSES = {
     b"\0\x01": (b"\xc0\x0c\0\x01\0\x01", b"\0\x04", 16),
     b"\0\x1c": (b"\xc0\x0c\0\x1c\0\x01", b"\0\x10", 28),
 }
+_ADDRESS_FACTS = 1024
+_OTHER_FACTS = 256
 _FEW = 16
 """Facts with more TTLs than this are not shared: each would be an object of its own all the same."""
 _TTL = Struct("!I")
@@ -136,7 +138,7 @@ def _read_addresses(packet: bytes, question: bytes) -> Answer | None:
     return None if facts is None else Answer(facts, packet[base:end])
 
 
-@lru_cache(1024)
+@lru_cache(_ADDRESS_FACTS)
 def _address_facts(ttls: bytes, record_bytes: int, authentic: int, opts: int) -> Facts | None:
     """What there is to know of one or more such records beside their addresses. None: a TTL with the top bit set."""
     seconds = [ttl for (ttl,) in _TTL.iter_unpack(ttls)]
@@ -159,7 +161,7 @@ def _address_facts(ttls: bytes, record_bytes: int, authentic: int, opts: int) ->
     )
 
 
-@lru_cache(256)
+@lru_cache(_OTHER_FACTS)
 def _shared(facts: Facts) -> Facts:
     """Facts equal to these that were met before, or these."""
     return facts

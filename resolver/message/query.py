@@ -15,6 +15,7 @@ HEADER = Struct("!HHHHHH")  # ID, flags, QDCOUNT, ANCOUNT, NSCOUNT, ARCOUNT
 HEADER_BYTES = 12
 MAX_NAME_BYTES = 255  # RFC 1035 section 2.3.4, length octets included
 _MAX_LABEL_BYTES = 63
+_KNOWN_OPTS = 64
 _TYPE_CLASS = Struct("!HH")
 _OPT_FIXED = Struct("!HHBBHH")  # type, UDP size, extended rcode, version, flags, RDLENGTH
 _OPTION = Struct("!HH")
@@ -139,7 +140,7 @@ def _name_end(packet: bytes, offset: int) -> int:
     return offset + 1
 
 
-@lru_cache(64)  # clients of one kind send the same one with every query; exceptions are not kept
+@lru_cache(_KNOWN_OPTS)  # clients of one kind send the same one with every query; exceptions are not kept
 def _read_additional(records: bytes, count: int) -> Edns | None:
     """The OPT record among `count` additional records, if there is one; other records are stepped over."""
     edns = None

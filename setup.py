@@ -21,6 +21,7 @@ COMPILED = [
     "resolver/message/[!t]*.py",  # all but text.py, which is for people
     "resolver/outcome.py",
     "resolver/tally.py",
+    "resolver/upstream/connection.py",
     "resolver/upstream/exchange.py",
     "resolver/upstream/health.py",
     "resolver/upstream/ids.py",

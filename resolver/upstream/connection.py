@@ -5,7 +5,7 @@ whatever order they come. A question costs one object and a dict entry here: no 
 on time (age, idleness, limits of waiting) is looked at by the channel's housekeeping, through `tick`.
 """
 
-from asyncio import AbstractEventLoop, BaseTransport, Protocol, Transport
+from asyncio import AbstractEventLoop, BaseTransport, Transport
 from collections import deque
 from typing import Protocol as Interface
 from typing import cast
@@ -60,8 +60,11 @@ class Owner(Interface):
         """It is over; called before its attempts are told, so that they can send again at once."""
 
 
-class Connection(Protocol):
-    """A connection from the start of its connect to its end."""
+class Connection:
+    """A connection from the start of its connect to its end.
+
+    To the event loop it is an asyncio.Protocol; it has not that as its base, because then it could not be compiled.
+    """
 
     __slots__ = (
         "_forgotten", "_frames", "_ids", "_loop", "_out", "_owner", "_transport", "_used", "_useless_bytes",
@@ -231,6 +234,9 @@ class Connection(Protocol):
             self.abort()
         if self.deadline is not None and not self.waiting:
             self._finish()
+
+    def eof_received(self) -> None:
+        """The server sends no more: the transport closes, and `connection_lost` follows."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.fail(Problem.RESET)

@@ -5,9 +5,9 @@ A question goes to the open connection with the fewest questions under way. Conn
 they are given up when idle. After a connect that failed, the next waits for a moment.
 """
 
-from asyncio import AbstractEventLoop, Task, TimerHandle
+from asyncio import AbstractEventLoop, Protocol, Task, TimerHandle
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from resolver.config.values import Upstream
 from resolver.upstream.connection import MAX_IDS, Connection
@@ -141,11 +141,12 @@ class TcpChannel:
         except OSError as error:
             problem = problem_of(error)
         else:
+            protocol = cast("Protocol", connection)
             try:
                 if self._tls is None:
-                    await self._loop.create_connection(lambda: connection, sock=stream)
+                    await self._loop.create_connection(lambda: protocol, sock=stream)
                 else:
-                    await connect_tls(connection, stream, self._tls, server_name(self._upstream))
+                    await connect_tls(protocol, stream, self._tls, server_name(self._upstream))
             except (OSError, ValueError):  # ValueError: a certificate, or a name, that cannot be read
                 problem = Problem.RESET if self._tls is None else Problem.TLS
         if problem is not None:

@@ -20,6 +20,7 @@ COMPILED = [
     "resolver/listen/udp.py",
     "resolver/message/[!t]*.py",  # all but text.py, which is for people
     "resolver/outcome.py",
+    "resolver/rejections.py",
     "resolver/tally.py",
     "resolver/upstream/connection.py",
     "resolver/upstream/exchange.py",

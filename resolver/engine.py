@@ -4,8 +4,6 @@ The engine knows the cache, the zones and the lookups, and no sockets: listeners
 back. `answer` is the synchronous half (every hit ends there), `ask` starts or joins a lookup for what it left pending.
 """
 
-from typing import Final
-
 from resolver.admission import Admission, Clients
 from resolver.cache.failures import Failure, Failures
 from resolver.cache.packets import Budget, Ready
@@ -14,7 +12,7 @@ from resolver.config import Cache
 from resolver.message import codes
 from resolver.message.answer import Kind
 from resolver.message.canonical import canonical, respelled
-from resolver.message.query import BadPacket, Query, read_query, salvage
+from resolver.message.query import BadPacket, Query, read_query
 from resolver.message.reply import (
     STALE_TTL,
     Ede,
@@ -22,10 +20,10 @@ from resolver.message.reply import (
     room,
     rotations,
     write_failure,
-    write_rejection,
     write_reply,
 )
-from resolver.outcome import DEFECT, Drop, Landed, Observer, Outcome, Pending, Reply, Source, Via
+from resolver.outcome import DEFECT, Landed, Observer, Outcome, Pending, Reply, Source, Via
+from resolver.rejections import NO_DATA_TYPES, Rejections
 from resolver.tally import Tallies
 from resolver.upstream.exchange import Failed
 from resolver.upstream.inflight import Flights
@@ -33,19 +31,10 @@ from resolver.upstream.lookup import Lookups, Result
 from resolver.upstream.routes import Route, Routes
 from resolver.upstream.server import Server
 
-TCP_IDLE_SECONDS: Final = 10.0
-"""How long a client's connection may be idle; told to clients that ask (RFC 7828)."""
 _READY_SHARE = 0.4  # of cache.size, for ready replies; the rest is for the answers they are made from
 _TOO_MANY = Ede(codes.EDE_OTHER, "too many lookups in flight")
-_NO_ZONE = Ede(codes.EDE_OTHER, "no zone is configured for this name")
-_NOT_IN = Ede(codes.EDE_NOT_SUPPORTED, "only class IN is served")
 _STOPPING = Ede(codes.EDE_NOT_READY, "shutting down")
 _STALE = Ede(codes.EDE_STALE_ANSWER)
-# Types that are no data: of the packet itself (RFC 6891), of transactions (RFC 8945, 2930), transfers and obsolete.
-_REJECTED_TYPES = {
-    codes.OPT: codes.FORMERR, codes.TSIG: codes.NOTIMP, codes.TKEY: codes.NOTIMP, codes.MAILA: codes.NOTIMP,
-    codes.MAILB: codes.NOTIMP, codes.AXFR: codes.REFUSED, codes.IXFR: codes.REFUSED,
-}  # fmt: skip
 
 
 class Engine:
@@ -60,6 +49,7 @@ class Engine:
         self.ready = Budget(0)
         self.vias: dict[tuple[bool, int], Via] = {}
         self.tallies = Tallies()
+        self._rejections = Rejections(self.tallies)
         self.observer: Observer | None = None
         self.reconfigure(routes, cache, allowed)
 
@@ -76,7 +66,7 @@ class Engine:
 
     def observe(self, observer: Observer | None) -> None:
         """Switch the query log on or off. While it is on there are no ready replies: each query is seen."""
-        self.observer = observer
+        self.observer = self._rejections.observer = observer
         self.ready.clear()
 
     def via(self, *, tcp: bool, family: int) -> Via:
@@ -103,17 +93,15 @@ class Engine:
         try:
             query = read_query(packet)
         except BadPacket as rejection:
-            return self._reject_packet(packet, rejection, client, via)
-        if query.qclass != codes.CLASS_IN:
-            return self._reject(query, codes.REFUSED, _NOT_IN, client, via)
-        if query.qtype in _REJECTED_TYPES:
-            return self._reject(query, _REJECTED_TYPES[query.qtype], None, client, via)
+            return self._rejections.of_packet(packet, rejection, client, via)
+        if query.qclass != codes.CLASS_IN or query.qtype in NO_DATA_TYPES:
+            return self._rejections.of_kind(query, client, via)
         entry = self.store.get(query.key, now)
         if entry is not None and entry.is_fresh(now):
             return Reply(self._hit(form, query, entry, client, via, now))
         route = self.routes.find(query.name)
         if route is None:
-            return self._reject(query, codes.REFUSED, _NO_ZONE, client, via)
+            return self._rejections.without_zone(query, client, via)
         pending = Pending(query, client, via, route, entry, now)
         failure = self._known_failure(query.key, route, now)
         if failure is not None:
@@ -135,12 +123,8 @@ class Engine:
         return True
 
     def refuse(self, packet: bytes, client: str, via: Via) -> Outcome:
-        """The outcome for a client that `allows` does not admit (RFC 8914 code 18)."""
-        try:
-            query = read_query(packet)
-        except BadPacket as rejection:
-            return self._reject_packet(packet, rejection, client, via)
-        return self._reject(query, codes.REFUSED, Ede(codes.EDE_PROHIBITED), client, via)
+        """The outcome for a client that `allows` does not admit."""
+        return self._rejections.of_client(packet, client, via)
 
     def turn_away(self, pending: Pending) -> bytes:
         """The reply to a pending question when there is no time left for a lookup: a stale answer, or SERVFAIL."""
@@ -203,7 +187,7 @@ class Engine:
             turn = landed.entry.turn = landed.entry.turn + 1
         reply = write_reply(
             query, landed.answer, room_bytes=room(query, tcp=via.tcp), cap=_cap(landed, route), turn=turn,
-            keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
+            keepalive_seconds=via.keepalive_seconds,
         )  # fmt: skip
         self._count(pending, reply, Source.UPSTREAM, landed.answer.facts.kind)
         return reply
@@ -214,7 +198,7 @@ class Engine:
         entry.turn += 1
         reply = write_reply(
             query, answer, room_bytes=room(query, tcp=via.tcp), cap=min(STALE_TTL, entry.cap), turn=entry.turn,
-            ede=_STALE, keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
+            ede=_STALE, keepalive_seconds=via.keepalive_seconds,
         )  # fmt: skip
         self._count(pending, reply, Source.STALE, answer.facts.kind)
         return reply
@@ -225,7 +209,7 @@ class Engine:
         facts = answer.facts
         reply = write_reply(
             query, answer, room_bytes=room(query, tcp=via.tcp), cap=entry.cap, age=age,
-            keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None,
+            keepalive_seconds=via.keepalive_seconds,
         )  # fmt: skip
         tally = self.tallies.cell(entry.label, via, query.qtype, facts.rcode, Source.HIT, facts.kind)
         replies: tuple[bytes, ...] = (reply,)
@@ -282,7 +266,7 @@ class Engine:
         """What to say when there is no fresh answer: a stale one if there is one, otherwise SERVFAIL and the reason."""
         if pending.stale is not None:
             return self._write_stale(pending, pending.stale)
-        keepalive = TCP_IDLE_SECONDS if pending.via.tcp else None
+        keepalive = pending.via.keepalive_seconds
         reply = write_failure(pending.query, codes.SERVFAIL, ede, keepalive_seconds=keepalive)
         self._count(pending, reply, Source.FAILURE, "failure")
         return reply
@@ -294,23 +278,6 @@ class Engine:
         self.tallies.took(pending.route.label, seconds)
         if self.observer is not None:
             self.observer(query, reply, pending.client, via, source, seconds)
-
-    def _reject(self, query: Query, rcode: int, ede: Ede | None, client: str, via: Via) -> Reply:
-        reply = write_failure(query, rcode, ede, keepalive_seconds=TCP_IDLE_SECONDS if via.tcp else None)
-        self.tallies.cell("", via, query.qtype, rcode, Source.REJECTED, "failure")[0] += 1
-        if self.observer is not None:
-            self.observer(query, reply, client, via, Source.REJECTED, 0.0)
-        return Reply(reply)
-
-    def _reject_packet(self, packet: bytes, rejection: BadPacket, client: str, via: Via) -> Reply | Drop:
-        reply = write_rejection(packet, rejection)
-        if reply is None or rejection.rcode is None:
-            self.tallies.dropped[Drop.NOT_A_QUERY] += 1
-            return Drop.NOT_A_QUERY
-        self.tallies.cell("", via, 0, rejection.rcode, Source.REJECTED, "failure")[0] += 1
-        if self.observer is not None:
-            self.observer(salvage(packet), reply, client, via, Source.REJECTED, 0.0)
-        return Reply(reply)
 
 
 def _cap(landed: Landed, route: Route[Server]) -> int:

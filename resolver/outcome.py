@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum, StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from resolver.cache.packets import Packets
 from resolver.cache.store import Entry
@@ -26,16 +26,22 @@ class Source(StrEnum):
     """Refused by ourselves: malformed, not implemented, not allowed, no zone."""
 
 
+TCP_IDLE_SECONDS: Final = 10.0
+"""How long a client's connection may be idle; told to clients that ask (RFC 7828)."""
+
+
 class Via:
     """A way in: a transport and an address family, with the ready replies for it."""
 
-    __slots__ = ("family", "ready", "tcp")
+    __slots__ = ("family", "keepalive_seconds", "ready", "tcp")
 
     def __init__(self, *, tcp: bool, family: int, ready: Packets) -> None:
         self.tcp = tcp
         self.family = family
         """4 or 6."""
         self.ready = ready
+        self.keepalive_seconds = TCP_IDLE_SECONDS if tcp else None
+        """For a reply's OPT record; None: that option is for TCP."""
 
 
 class Reply(NamedTuple):

@@ -13,10 +13,9 @@ from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from resolver.engine import TCP_IDLE_SECONDS
 from resolver.message.framing import LENGTH_BYTES, Frames, frame
 from resolver.message.query import HEADER_BYTES
-from resolver.outcome import Pending, Reply
+from resolver.outcome import TCP_IDLE_SECONDS, Pending, Reply
 
 if TYPE_CHECKING:
     from resolver.listen.tcp import TcpListener

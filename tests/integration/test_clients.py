@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.clients import Client, Found, dig_client, glibc, musl, ready_share
+from tests.lab.clients import Client, Dnsperf, Found, dig_client, glibc, musl, ready_share
 from tests.lab.expected import OUTSIDE, SERVICES, SHORT_SERVICES
 from tests.lab.resolver import Resolver
 from tests.lab.scene import Scene
 from tests.lab.servers import Unbound
 
 pytestmark = [
-    pytest.mark.needs("netns", "nft", "dig", "unbound", "nsd", "gcc", "musl-gcc"),
+    pytest.mark.needs("netns", "nft", "dig", "dnsperf", "unbound", "nsd", "gcc", "musl-gcc"),
     pytest.mark.usefixtures("resolver"),
 ]
 
@@ -43,3 +43,11 @@ def test_what_a_client_asks_again_is_answered_from_ready_replies(
 ) -> None:
     replies, ready = ready_share(resolver, client, debian.lab.pod, name)
     assert replies == ready >= 2
+
+
+@pytest.mark.parametrize("options", [(), ("-e",), ("-e", "-D"), ("-m", "tcp")], ids=["plain", "EDNS", "DO", "TCP"])
+def test_what_dnsperf_asks_again_is_answered_from_ready_replies(
+    debian: Scene[Unbound], resolver: Resolver, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    dnsperf = Dnsperf(options, tmp_path)
+    assert ready_share(resolver, dnsperf, debian.lab.pod, "api.shop.svc.cluster.local") == (2, 2)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.lab.netns import Namespace
 from tests.lab.resolver import Resolver
+from tests.lab.topology import LOCAL
 from tests.servers.build import build
 
 SOURCES = Path(__file__).with_name("clients")
@@ -96,7 +97,22 @@ def dig_client(*options: str) -> Client:
     return DigClient(" ".join(("dig", *options)), command)
 
 
-def ready_share(resolver: Resolver, client: Client, pod: Namespace, name: str) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class Dnsperf:
+    """dnsperf with `options`; it only counts, so it is good for looking up and not for finding."""
+
+    options: tuple[str, ...]
+    folder: Path
+
+    def lookup(self, pod: Namespace, name: str) -> None:
+        """Ask the node's resolver for both address families; AssertionError where a query gets no reply."""
+        questions = self.folder / "questions"
+        questions.write_text(f"{name} A\n{name} AAAA\n")
+        done = pod.run("dnsperf", "-s", LOCAL, "-d", str(questions), "-n", "1", "-t", "5", *self.options)
+        assert "Queries completed:    2" in done.stdout, done.stdout + done.stderr
+
+
+def ready_share(resolver: Resolver, client: Client | Dnsperf, pod: Namespace, name: str) -> tuple[float, float]:
     """How many replies a lookup of a name that was just looked up gets, and how many of them were ready."""
 
     def counts() -> tuple[float, float]:

@@ -5,10 +5,9 @@ its own because `node` makes it and `ops` shows it, and the two do not know each
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -24,8 +23,7 @@ class BypassResult(StrEnum):
     """That could not be found out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bypass:
+class Bypass(NamedTuple):
     """What the self-test of the conntrack bypass found, with a sentence that says why; `at` is monotonic seconds."""
 
     result: BypassResult
@@ -33,8 +31,7 @@ class Bypass:
     at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class NodeState:
+class NodeState(NamedTuple):
     """One look at the node.
 
     `device` carries the addresses ("lo" where the kernel has no dummy devices, "" where the resolver manages none) and
@@ -47,9 +44,9 @@ class NodeState:
     rules: bool | None = None
     bypass: Bypass | None = None
     trouble: str = ""
-    repairs: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    repairs: Mapping[str, int] = _NOTHING
     """How often the "interface" and the "rules" were found missing and put back."""
-    setup_errors: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    setup_errors: Mapping[str, int] = _NOTHING
     """Failures by the error types of NodeLocal DNSCache: interface_add, interface_check, iptables."""
     at: float = 0.0
 
@@ -60,7 +57,7 @@ class NodeState:
 
     def to_json(self) -> dict[str, Any]:
         """The state as values that JSON knows."""
-        bypass = None if self.bypass is None else asdict(self.bypass)
+        bypass = None if self.bypass is None else self.bypass._asdict()
         return {
             "device": self.device,
             "missing": list(self.missing),

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvloop
 
-from resolver.config import build
+from resolver.config.plain import from_plain
 from resolver.listen.holdings import Place
 from resolver.memory import Giving, take
 from resolver.nodestate import NodeState
@@ -157,7 +157,7 @@ class Worker:
 
     def _apply(self, message: Message, descriptors: list[int]) -> None:
         """Take over a configuration that the supervisor has found right and opened the sockets for."""
-        config = build(message["config"], "the supervisor")
+        config = from_plain(message["config"])
         sockets: dict[Place, list[socket.socket]] = {}
         admin = socket.socket(fileno=descriptors.pop()) if message["admin"] else None
         for (address, port), descriptor in zip(message["places"], descriptors, strict=True):

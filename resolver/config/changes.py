@@ -1,22 +1,28 @@
-"""What of a changed configuration waits for a restart."""
+"""What of a changed configuration waits for a restart.
 
-from collections.abc import Iterator
+The table of all keys (`schema.py`) says the same for the documentation, and a test compares the two: whoever watches
+the file does not keep that table in memory.
+"""
 
-from resolver.config.schema import CONFIG
-from resolver.config.shape import Key, Section
+from typing import Final
+
 from resolver.config.values import Config
+
+RESTART: Final = (
+    ("listen.workers", "listen", "workers"),
+    ("node.manageInterface", "node", "manage_interface"),
+    ("node.interface", "node", "interface"),
+    ("node.notrack", "node", "notrack"),
+    ("node.handoverSocket", "node", "handover_socket"),
+    ("node.user", "node", "user"),
+)
+"""Paths of keys, and where in Config their values are."""
 
 
 def restart_needed(old: Config, new: Config) -> tuple[str, ...]:
     """Return the paths of the keys that differ and take effect only after a restart, such as ("listen.workers",)."""
-    return tuple(path for path, key in _changed(old, new, CONFIG, "") if key.restart)
-
-
-def _changed(old: object, new: object, section: Section, prefix: str) -> Iterator[tuple[str, Key]]:
-    """The keys whose values differ, with their paths; `zones` counts as one."""
-    for key in section.keys:
-        before, after = getattr(old, key.field), getattr(new, key.field)
-        if isinstance(key.value, Section):
-            yield from _changed(before, after, key.value, f"{prefix}{key.name}.")
-        elif before != after:
-            yield prefix + key.name, key
+    return tuple(
+        path
+        for path, topic, field in RESTART
+        if getattr(getattr(old, topic), field) != getattr(getattr(new, topic), field)
+    )

@@ -1,10 +1,9 @@
 """Mistakes in a configuration, as values: where, and what. All mistakes of a file go into one exception."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake.
 
     `path` is a key path such as zones[0].maxTTL, or "line 3, column 5" where the YAML itself is broken, or "" for the

@@ -1,12 +1,11 @@
-"""resolver.yaml as a table: every key with its check, its dataclass field, and what the documentation says about it.
+"""resolver.yaml as a table: every key with its check, its field, and what the documentation says about it.
 
 `reading.py` walks this table over a parsed file and `document.py` prints it; neither knows a key by name. To add a
 setting, add a field in values.py and a row here. The table is walked by hand because it is needed for the
-documentation and the dataclasses anyway: what a schema library would save is the walk, some thirty lines.
+documentation anyway: what a schema library would save is the walk, some thirty lines.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import ip_address
 
 from resolver.config import quantities as q
@@ -31,12 +30,12 @@ from resolver.config.values import (
 
 
 def _with_ports(zone: Zone) -> Zone:
-    return replace(zone, upstreams=tuple(_with_port(upstream, zone.transport) for upstream in zone.upstreams))
+    return zone._replace(upstreams=tuple(_with_port(upstream, zone.transport) for upstream in zone.upstreams))
 
 
 def _with_port(upstream: Upstream | ResolvConf, transport: Transport) -> Upstream | ResolvConf:
     if isinstance(upstream, Upstream) and upstream.port == q.PORT_OF_TRANSPORT:
-        return replace(upstream, port=transport.default_port)
+        return upstream._replace(port=transport.default_port)
     return upstream
 
 

@@ -21,8 +21,8 @@ class ListOf:
 class Key:
     """One key of a mapping.
 
-    `field` is the dataclass field it sets. `default` and `example` are YAML text for the documentation, where None
-    means that the key must be written; the default that counts is the dataclass's, and a test compares the two.
+    `field` is the field it sets. `default` and `example` are YAML text for the documentation, where None
+    means that the key must be written; the default that counts is the value's, and a test compares the two.
     `restart`: a change takes effect only when the process starts again.
     """
 

@@ -1,13 +1,15 @@
-"""What the resolver is told to do: frozen values, one dataclass per topic of resolver.yaml.
+"""What the resolver is told to do: frozen values, one tuple with names per topic of resolver.yaml.
 
 The defaults here are the product's defaults: an empty file gives `Config()`. Durations are float seconds and say so in
 their names, sizes are bytes, TTLs are whole seconds. A module is handed its own topic and nothing more. Values made by
 `resolver.config.load` are valid and canonical; code that builds them by hand (tests, the demo) has to keep to that.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
 
 DNS_PORT = 53
 DNS_OVER_TLS_PORT = 853  # RFC 7858, section 3.1
@@ -50,8 +52,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(NamedTuple):
     """One server to ask.
 
     `address` is a canonical IP address, an IPv6 one with its scope id if it needs one. `tls_name` is the name that the
@@ -67,8 +68,7 @@ class Upstream:
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvConf:
+class ResolvConf(NamedTuple):
     """A resolv.conf whose nameservers are the upstreams, for as long as they are listed there."""
 
     path: str
@@ -77,24 +77,24 @@ class ResolvConf:
         return self.path
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(NamedTuple):
     """Where pods ask: UDP and TCP on each of `addresses`; no `allowed_clients` means that everybody may."""
 
     addresses: tuple[str, ...] = ("169.254.20.10",)
     port: int = DNS_PORT
     workers: int = 1
-    allowed_clients: tuple[IPv4Network | IPv6Network, ...] = ()
+    allowed_clients: "tuple[IPv4Network | IPv6Network, ...]" = ()
 
 
 def overlap(one: str, other: str) -> bool:
     """Whether two different addresses cannot be listened on at one port: one of them is all of its family's."""
+    from ipaddress import ip_address  # noqa: PLC0415 - 0.2 MiB that a supervisor with one address does without
+
     first, second = ip_address(one), ip_address(other)
     return first.version == second.version and (first.is_unspecified or second.is_unspecified)
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(NamedTuple):
     """Where questions under `names` go, and how long their answers may be remembered.
 
     `names` are lower-case and absolute, without the trailing dot; "." is the root. `serve_stale_seconds` of 0 means
@@ -112,8 +112,7 @@ class Zone:
     serve_stale_seconds: float = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(NamedTuple):
     """What is remembered, in all zones together."""
 
     size_bytes: int = 16 * 1024 * 1024
@@ -121,8 +120,7 @@ class Cache:
     prefetch: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """What is changed on the node itself; "" switches the hand-over off, and leaves workers the user they start as."""
 
     manage_interface: bool = False
@@ -132,16 +130,14 @@ class Node:
     user: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Admin:
+class Admin(NamedTuple):
     """Where /metrics, /health, /ready and /cache are served."""
 
     address: str = "127.0.0.1"
     port: int = 9253
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(NamedTuple):
     """What is written to the log; `queries` adds one line per query."""
 
     format: LogFormat = LogFormat.JSON
@@ -155,8 +151,7 @@ DEFAULT_ZONES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The whole of resolver.yaml."""
 
     listen: Listen = Listen()

@@ -8,10 +8,9 @@ Replies of one turn of the loop leave in one write.
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from resolver.message.framing import LENGTH_BYTES, Frames, frame
 from resolver.message.query import HEADER_BYTES
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from resolver.listen.tcp import TcpListener
 
 
-@dataclass(frozen=True, slots=True)
-class TcpLimits:
+class TcpLimits(NamedTuple):
     """What clients may take from us over TCP."""
 
     connections: int = 1000

@@ -9,8 +9,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
+from typing import NamedTuple
 
 from resolver.config.values import Admin, Config, overlap
 from resolver.listen.sockets import ListenError, open_tcp, open_udp
@@ -23,8 +22,7 @@ Opened = dict[Place, list[Pair]]
 """By place, one pair for each worker (or more)."""
 
 
-@dataclass(slots=True)
-class Change:
+class Change(NamedTuple):
     """What a configuration changes, opened and not yet made."""
 
     added: Opened
@@ -132,7 +130,7 @@ class Holdings:
         """
         if settings == self._admin_settings:
             return None
-        family = socket.AF_INET6 if ip_address(settings.address).version == 6 else socket.AF_INET
+        family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
         own = [sock for sock in self._bound if sock.getsockname()[1] == settings.port]
         _allow_sharing(own, allowed=True)
         try:

@@ -7,8 +7,7 @@ done as a whole or not at all: if a step fails, the steps before it are taken ba
 import json
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from resolver.node.errors import ErrorType, NodeError
 
@@ -18,8 +17,7 @@ TEST_BYPASS: Final = "test the bypass"
 _NET_ADMIN: Final = 12  # <linux/capability.h>
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What to do. `device` "" leaves interfaces alone and `rules` "" leaves nftables alone."""
 
     what: str
@@ -47,7 +45,7 @@ def _do(request: Request) -> dict[str, object]:
     if request.what == TEST_BYPASS:
         from resolver.node.selftest import test_bypass  # noqa: PLC0415 - imports pyroute2, which rules alone do not need
 
-        return asdict(test_bypass(request.ask, request.port))
+        return test_bypass(request.ask, request.port)._asdict()
     _check_privilege(request)
     return _set_up(request) if request.what == SET_UP else _tear_down(request)
 

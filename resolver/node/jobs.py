@@ -10,8 +10,6 @@ import select
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import asdict
-from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
@@ -38,8 +36,8 @@ class Job:
             self._pid = os.posix_spawn(
                 sys.executable,
                 # -P: what lies in the working directory is none of a privileged process's business.
-                [sys.executable, "-P", "-m", "resolver.node.helper", json.dumps(asdict(request))],
-                {**os.environ, "PYTHONPATH": str(Path(resolver.__file__).parents[1])},
+                [sys.executable, "-P", "-m", "resolver.node.helper", json.dumps(request._asdict())],
+                {**os.environ, "PYTHONPATH": resolver.__file__.rsplit("/", 2)[0]},
                 file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 1)],
                 setpgroup=0,  # Ctrl-C is for us: a tear-down is finished
                 setsigmask=(),

@@ -103,7 +103,7 @@ class Node:
                 gone = not has_device(self._device)
                 missing = tuple(each for each in self._plan.assign if gone or not is_local(each))
             if self._plan.rules:
-                rules = self._has_rules(self._plan.rules.count)
+                rules = self._has_rules(self._plan.rules.total)
         return NodeState(
             device=self._device or "",
             missing=missing,

@@ -6,15 +6,16 @@ on this node out of conntrack, and with it out of address translation.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, NamedTuple
 
 from resolver.config.values import Admin, Listen, Node
 from resolver.node.rules import Rules, write_rules
 
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+
+class Plan(NamedTuple):
     """`device` is "" and `assign` empty where the interface is not managed; `rules` is None where none are wanted."""
 
     device: str
@@ -27,6 +28,8 @@ class Plan:
 
 def plan(node: Node, listen: Listen, admin: Admin) -> Plan:
     """The plan of this configuration."""
+    if not (node.manage_interface or node.notrack):
+        return Plan("", (), None, (), listen.port)
     places = [(address, _parsed(address)) for address in listen.addresses]
     specific = tuple(address for address, parsed in places if not parsed.is_unspecified)
     managed = tuple(
@@ -54,7 +57,9 @@ def _admin_addresses(admin: Admin, specific: Iterable[str]) -> list[str]:
     return [_bare(each) for each in specific if _parsed(each).version == address.version]
 
 
-def _parsed(address: str) -> IPv4Address | IPv6Address:
+def _parsed(address: str) -> "IPv4Address | IPv6Address":
+    from ipaddress import ip_address  # noqa: PLC0415 - 0.2 MiB for who changes nothing of the node
+
     return ip_address(_bare(address))
 
 

@@ -8,9 +8,7 @@ table of one's own they end the way through that table only, see docs/node.md.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 TABLE: Final = "nodelocaldns"
 """Of the family inet: both IP versions in one table."""
@@ -20,12 +18,11 @@ REMOVE: Final = f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
 """One transaction that leaves no table of ours, also where there is none: adding one that exists changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """`put` is one transaction that replaces whatever is in our table; `count` is how many rules are there then."""
+class Rules(NamedTuple):
+    """`put` is one transaction that replaces whatever is in our table; `total` is how many rules are there then."""
 
     put: str
-    count: int
+    total: int
 
 
 def write_rules(listen: Iterable[str], port: int, admin: Iterable[str], admin_port: int) -> Rules:
@@ -52,6 +49,8 @@ def write_rules(listen: Iterable[str], port: int, admin: Iterable[str], admin_po
 
 def _by_family(addresses: Iterable[str]) -> Iterable[tuple[str, str]]:
     """The word for a family and its addresses, for the families that have any; each address once."""
+    from ipaddress import ip_address  # noqa: PLC0415 - as in `plan`
+
     parsed = [ip_address(address) for address in dict.fromkeys(addresses)]
     for family, version in (("ip", 4), ("ip6", 6)):
         if of_family := [str(address) for address in parsed if address.version == version]:

@@ -23,8 +23,8 @@ class Reading(NamedTuple):
     """A file that was found right."""
 
     config: Config
-    tree: Any
-    """The same as plain values: what YAML made of the file. `resolver.config.build` makes a Config of it again."""
+    plain: Any
+    """The same as plain values, for other processes; `resolver.config.plain.from_plain` makes a Config of it again."""
 
 
 class ReloadState:

@@ -1,7 +1,6 @@
 """What the metrics are made from: the parts that count, and what they are asked at each scrape."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from resolver.engine import Engine
@@ -41,8 +40,7 @@ class ListenerState(NamedTuple):
     """Packets that made the engine raise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """Where the numbers come from. The callables are asked at each scrape."""
 
     engine: Engine

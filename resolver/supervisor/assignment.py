@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from resolver.config import Config
 from resolver.listen.holdings import Place
 from resolver.supervisor.channel import Channel
-from resolver.supervisor.privileges import Identity
+from resolver.supervisor.identity import Identity
 
 
 class Assignment(NamedTuple):

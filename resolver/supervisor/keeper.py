@@ -1,7 +1,6 @@
 """Keeps the node as the configuration wants it, for as long as this supervisor owns it, and says how it is."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from resolver.config import Config
@@ -63,7 +62,7 @@ class Keeper:
         self._loop.after(CHECK_SECONDS, self._look)
         state = self._node.check()
         self._node.repair(state)
-        if replace(state, at=self.state.at) != self.state or state.at - self.state.at > _TOLD_SECONDS:
+        if state._replace(at=self.state.at) != self.state or state.at - self.state.at > _TOLD_SECONDS:
             self.state = state
             self._tell(state)
 

@@ -7,9 +7,9 @@ supervisor, and the kernel's killer of memory takes it before the supervisor.
 
 import ctypes
 import os
-import pwd
 import signal
-from typing import NamedTuple
+
+from resolver.supervisor.identity import Identity
 
 OOM_SCORE_ABOVE = 200
 """How much more a worker is to the taste of the out-of-memory killer than its supervisor, of 1,000."""
@@ -22,37 +22,6 @@ _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _MOST_CAPABILITIES = 64
-
-
-class Identity(NamedTuple):
-    """Who a worker runs as."""
-
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
-
-
-class NoSuchUserError(LookupError):
-    """`node.user` names nobody here."""
-
-
-def identity(user: str) -> Identity | None:
-    """The user of a name or a number, None for ""; raises NoSuchUserError for a name that is not known.
-
-    A number without an entry in the user database is taken for the group as well.
-    """
-    if not user:
-        return None
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        if not user.isascii() or not user.isdigit():
-            raise NoSuchUserError(f"node.user: there is no user {user}") from None
-        try:
-            entry = pwd.getpwuid(int(user))
-        except KeyError:
-            return Identity(int(user), int(user), ())
-    return Identity(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(entry.pw_name, entry.pw_gid)))
 
 
 def drop(who: Identity | None, parent: int) -> None:

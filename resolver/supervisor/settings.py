@@ -1,7 +1,7 @@
 """Read resolver.yaml without keeping what reading it takes: a short-lived child knows YAML, the parent never does.
 
-The child checks the file and sends plain values; the same checks make them a Config here, and in every worker that is
-told of a change.
+The child reads and checks the file and sends the Config as plain values, which make the same one here, and in every
+worker that is told of a change.
 """
 
 import json
@@ -9,7 +9,8 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from resolver.config import ConfigError, Problem, build
+from resolver.config import ConfigError, Problem
+from resolver.config.plain import from_plain, to_plain
 from resolver.ops.reload import Reading
 
 
@@ -20,7 +21,7 @@ def read_apart(text: str, source: str) -> Reading:
         raise OSError(f"{source}: the process that reads it has died")
     if found["problems"]:
         raise ConfigError(source, tuple(Problem(path, message) for path, message in found["problems"]))
-    return Reading(build(found["tree"], source), found["tree"])
+    return Reading(from_plain(found["plain"]), found["plain"])
 
 
 def _in_child(text: str) -> bytes:
@@ -42,14 +43,13 @@ def _in_child(text: str) -> bytes:
 
 
 def _read(text: str) -> dict[str, Any]:
-    from resolver.config.yamltext import parse_yaml  # noqa: PLC0415 - this is what the child is for
+    from resolver.config.reading import load  # noqa: PLC0415 - this is what the child is for
 
-    tree, problems = parse_yaml(text)
     try:
-        build(tree, "", problems)
+        config = load(text, "")
     except ConfigError as error:
         return {"problems": [[problem.path, problem.message] for problem in error.problems]}
-    return {"problems": (), "tree": tree}
+    return {"problems": (), "plain": to_plain(config)}
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

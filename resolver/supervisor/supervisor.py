@@ -18,11 +18,11 @@ from resolver.supervisor.assignment import Assignment, RunWorker
 from resolver.supervisor.channel import Channel, Message
 from resolver.supervisor.fleet import Fleet
 from resolver.supervisor.handover import Offer, Predecessor, Successors, find_predecessor
+from resolver.supervisor.identity import Identity, NoSuchUserError, identity
 from resolver.supervisor.keeper import Keeper
 from resolver.supervisor.limits import allow_descriptors
 from resolver.supervisor.loop import Loop
 from resolver.supervisor.member import Member
-from resolver.supervisor.privileges import Identity, NoSuchUserError, identity
 from resolver.supervisor.settings import read_apart
 
 _log = logging.getLogger(__name__)
@@ -234,7 +234,7 @@ class Supervisor:
             member,
             {
                 "do": "apply",
-                "config": reading.tree,
+                "config": reading.plain,
                 "places": places,
                 "admin": admin is not None,
                 "reloads": self._reload.state.told(),

@@ -96,7 +96,7 @@ class Player:
         stale_after, size = seconds(step.options.pop("staleAfter", "200ms")), int(step.options.pop("size", "16"))
         prefetch = step.options.pop("prefetch", "on") == "on"
         step.done(0)
-        self._cache = replace(self._cache, size_bytes=size * _MIB, stale_after_seconds=stale_after, prefetch=prefetch)
+        self._cache = self._cache._replace(size_bytes=size * _MIB, stale_after_seconds=stale_after, prefetch=prefetch)
 
     def do_allow(self, step: Step) -> None:
         """allow CIDR..."""

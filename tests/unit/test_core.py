@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from dataclasses import replace
 
 import pytest
 
@@ -82,7 +81,7 @@ def test_what_cannot_be_bound_changes_nothing_and_leaves_nothing_open() -> None:
         held.apply(listening(port, "127.0.0.2", "127.0.0.3"))
         assert bound(held.resolver) == {"127.0.0.2", "127.0.0.3"}
         await held.close()
-        again = Held(replace(before, listen=replace(before.listen, addresses=("127.0.0.1", "127.0.0.2"))))
+        again = Held(before._replace(listen=before.listen._replace(addresses=("127.0.0.1", "127.0.0.2"))))
         await again.start()
         await again.close()
 

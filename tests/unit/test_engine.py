@@ -1,7 +1,6 @@
 """One query in, one outcome out: what scenarios do not tell (crowds, limits, changes) and what always holds."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -313,7 +312,7 @@ def test_a_change_of_servers_forgets_the_failures_of_those_before() -> None:
 def test_a_smaller_cache_forgets_and_clients_that_are_shut_out_get_nothing_ready() -> None:
     world = knowing()
     world.ask(WEB)
-    world.engine.reconfigure(world.engine.routes, replace(Cache(), size_bytes=0), ())
+    world.engine.reconfigure(world.engine.routes, Cache()._replace(size_bytes=0), ())
     assert len(world.engine.store) == 0
     assert world.ask(WEB).replies == []
 
@@ -430,7 +429,7 @@ def test_any_bytes_of_a_client_have_one_outcome(rest: bytes, tcp: bool) -> None:
 
 @given(st.lists(st.floats(0.01, 3.0), min_size=1, max_size=20), st.integers(0, 60), st.integers(0, 60))
 def test_between_two_answers_of_the_servers_no_ttl_grows(pauses: list[float], ttl: int, max_ttl: int) -> None:
-    world = World(zone(".", max_ttl=max_ttl), cache=replace(Cache(), prefetch=False))
+    world = World(zone(".", max_ttl=max_ttl), cache=Cache()._replace(prefetch=False))
     knowing(answer_packet(answers=addresses(1, ttl=ttl)), world=world)
     last = min(ttl, max_ttl)
     for pause in pauses:

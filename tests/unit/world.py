@@ -6,7 +6,7 @@ upstream appears in `World.sends`; the test answers it, fails it or leaves it si
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from ipaddress import ip_network
 from itertools import count
@@ -173,7 +173,7 @@ class Asked:
 def zone(*zone_names: str, servers: Sequence[str] = ("ns1",), **settings: object) -> Zone:
     """A zone whose servers are called as the test likes."""
     plain = Zone(names=zone_names or (".",), upstreams=tuple(Upstream(server) for server in servers))
-    return replace(plain, **settings)  # type: ignore[arg-type]
+    return plain._replace(**settings)  # type: ignore[arg-type]
 
 
 class World:

@@ -1,7 +1,5 @@
 """Remembered answers: fresh, stale or gone by the clock, and within the bound whatever happens."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -50,7 +48,7 @@ def test_an_answer_is_fresh_then_stale_then_gone(ttl: int, after: float, expecte
 
 def test_without_serve_stale_an_expired_answer_is_gone() -> None:
     store = Store(ROOMY)
-    put(store, "web.shop.", zone=replace(ZONE, serve_stale_seconds=0.0))
+    put(store, "web.shop.", zone=ZONE._replace(serve_stale_seconds=0.0))
     assert state(store, "web.shop.", NOW + 29.9) == "fresh"
     assert state(store, "web.shop.", NOW + 30.0) == "gone"
 

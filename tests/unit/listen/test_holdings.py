@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 import pytest
 
@@ -37,7 +36,7 @@ def test_where_the_admin_endpoints_cannot_move_nothing_else_is_opened() -> None:
     before = config()
     with holding(before) as holdings, socket.create_server(("127.0.0.1", 0)) as taken:
         admin = Admin("127.0.0.1", taken.getsockname()[1])
-        after = replace(before, admin=admin, listen=replace(before.listen, addresses=("127.0.0.1", "127.0.0.9")))
+        after = before._replace(admin=admin, listen=before.listen._replace(addresses=("127.0.0.1", "127.0.0.9")))
         with pytest.raises(ListenError, match=f"admin endpoints at 127.0.0.1:{admin.port}: Address already in use"):
             holdings.prepare(after)
         assert list(holdings.places) == [("127.0.0.1", before.listen.port)]
@@ -47,9 +46,9 @@ def test_where_the_admin_endpoints_cannot_move_nothing_else_is_opened() -> None:
 def test_where_pods_cannot_be_listened_to_the_admin_endpoints_stay() -> None:
     before = config()
     with holding(before) as holdings:
-        elsewhere = replace(before, admin=Admin("127.0.0.1", free_port()))
+        elsewhere = before._replace(admin=Admin("127.0.0.1", free_port()))
         with pytest.raises(ListenError, match="address not assigned"):
-            holdings.prepare(replace(elsewhere, listen=replace(before.listen, addresses=("192.0.2.1",))))
+            holdings.prepare(elsewhere._replace(listen=before.listen._replace(addresses=("192.0.2.1",))))
         socket.create_connection(("127.0.0.1", before.admin.port)).close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", elsewhere.admin.port))
@@ -62,14 +61,14 @@ def test_a_change_between_one_address_and_all_is_refused_for_what_it_is(one: str
         holding(before) as holdings,
         pytest.raises(ListenError, match=f"cannot change between {one} and {other} on port .* restart"),
     ):
-        holdings.prepare(replace(before, listen=replace(before.listen, addresses=(other,))))
+        holdings.prepare(before._replace(listen=before.listen._replace(addresses=(other,))))
 
 
 def test_a_change_that_is_not_made_leaves_nothing_open() -> None:
     before = config()
     with holding(before) as holdings:
         port = free_port()
-        elsewhere = replace(before, admin=Admin("127.0.0.1", port), listen=Listen(("127.0.0.9",), port))
+        elsewhere = before._replace(admin=Admin("127.0.0.1", port), listen=Listen(("127.0.0.9",), port))
         holdings.prepare(elsewhere).cancel()
         socket.create_server(("127.0.0.9", port)).close()
         socket.create_server(("127.0.0.1", port)).close()
@@ -79,7 +78,7 @@ def test_a_change_that_is_not_made_leaves_nothing_open() -> None:
 def test_an_address_that_is_dropped_is_let_go() -> None:
     before = config("127.0.0.1", "127.0.0.9")
     with holding(before) as holdings:
-        holdings.commit(holdings.prepare(replace(before, listen=replace(before.listen, addresses=("127.0.0.1",)))))
+        holdings.commit(holdings.prepare(before._replace(listen=before.listen._replace(addresses=("127.0.0.1",)))))
         socket.create_server(("127.0.0.9", before.listen.port)).close()
 
 

@@ -7,7 +7,6 @@ queries are observed. Only the order of an address set may differ, as each resol
 import contextlib
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -88,7 +87,7 @@ class Behind:
     """A resolver behind a listener on a real socket, which is read when the test says so."""
 
     def __init__(self, *, batches: bool) -> None:
-        self.world = World(zone(".", serve_stale_seconds=20.0), cache=replace(Cache(), prefetch=False))
+        self.world = World(zone(".", serve_stale_seconds=20.0), cache=Cache()._replace(prefetch=False))
         self._sock = open_udp(CLIENT, 0)
         kind = batched.BatchedUdpListener if batches else udp.UdpListener
         loop = cast("AbstractEventLoop", self.world.loop)
@@ -126,7 +125,7 @@ class Both:
 
     def __init__(self, *, batches: bool) -> None:
         self.behind = Behind(batches=batches)
-        self.anew = World(zone(".", serve_stale_seconds=20.0), cache=replace(Cache(), prefetch=False))
+        self.anew = World(zone(".", serve_stale_seconds=20.0), cache=Cache()._replace(prefetch=False))
         self.anew.engine.observe(lambda *_: None)
         self._asked: list[Asked] = []
         self._number = 0

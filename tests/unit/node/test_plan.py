@@ -32,7 +32,7 @@ def test_addresses_that_a_node_has_anyway_are_not_assigned(address: str) -> None
 
 
 def test_nothing_is_planned_by_default() -> None:
-    assert plan(Node(), Listen(), Admin()) == Plan("", (), None, ("169.254.20.10",), 53)
+    assert plan(Node(), Listen(), Admin()) == Plan("", (), None, (), 53)
 
 
 def test_addresses_that_stand_for_all_get_no_rules() -> None:
@@ -79,7 +79,7 @@ def test_probes_are_untracked_where_they_meet_the_resolver(admin: str, expected:
 def test_rules_are_counted() -> None:
     found = planned("169.254.20.10", "fd00:20::10", admin="0.0.0.0").rules
     assert found is not None
-    assert found.count == found.put.count("notrack") + found.put.count(" accept\n")
+    assert found.total == found.put.count("notrack") + found.put.count(" accept\n")
 
 
 def test_no_other_table_is_ever_named() -> None:

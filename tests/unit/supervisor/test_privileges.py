@@ -5,7 +5,7 @@ import pwd
 
 import pytest
 
-from resolver.supervisor.privileges import Identity, NoSuchUserError, identity
+from resolver.supervisor.identity import Identity, NoSuchUserError, identity
 
 
 def test_no_user_means_no_change() -> None:

@@ -4,18 +4,26 @@ import os
 
 import pytest
 
-from resolver.config import ConfigError, build, load
+from resolver.config import ConfigError, load
+from resolver.config.plain import from_plain
 from resolver.supervisor import settings
 from resolver.supervisor.settings import read_apart
 
 
 @pytest.mark.parametrize(
-    "text", ["", "listen: {workers: 3}", "zones: [{names: [.], upstreams: ['::1']}]", "# nothing\n"]
+    "text",
+    [
+        "",
+        "listen: {workers: 3, allowedClients: [10.0.0.0/8, fd00::/8]}",
+        "zones: [{names: [.], upstreams: ['[::1]:5353#name', /etc/resolv.conf], transport: tls, policy: random}]",
+        "log: {format: text, level: debug, queries: true}\ncache: {prefetch: false}\nnode: {user: nobody}",
+        "# nothing\n",
+    ],
 )
 def test_a_right_file_gives_the_same_configuration_twice_over(text: str) -> None:
     reading = read_apart(text, "f")
     assert reading.config == load(text, "f")
-    assert build(reading.tree, "again") == reading.config
+    assert from_plain(reading.plain) == reading.config
 
 
 @pytest.mark.parametrize("text", ["listen: {port: none}\ncolour: red", "a: &a [*a]", "1: 2", "{", "[" * 10000])

@@ -4,7 +4,6 @@ import importlib
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
@@ -35,13 +34,11 @@ def links() -> Iterator[tuple[str, str]]:
 
 
 def resolve(path: str, name: str) -> object:
-    """What `path:name` stands for; a field of a dataclass stands for its default."""
+    """What `path:name` stands for; a field of a tuple with names stands for its default."""
     found: object = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     for part in name.split("."):
-        if isinstance(found, type) and is_dataclass(found) and part in found.__dataclass_fields__:
-            found = found.__dataclass_fields__[part].default
-        else:
-            found = getattr(found, part)
+        defaults = getattr(found, "_field_defaults", {})
+        found = defaults[part] if part in defaults else getattr(found, part)
     return found
 
 

@@ -4,7 +4,6 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -43,7 +42,7 @@ async def ask(
     """What comes of one question, to a server that answers everything; the ALPN result is checked on the way."""
     loop = SteeredLoop()
     async with tcp_server(context or server_side(authority)) as server:
-        channel = TcpChannel(replace(server.upstream, tls_name=tls_name), loop.as_loop(), tls_context())
+        channel = TcpChannel(server.upstream._replace(tls_name=tls_name), loop.as_loop(), tls_context())
         asked = Asked(channel)
         await until(lambda: bool(asked.heard) or bool(server.connections))
         if not asked.heard:

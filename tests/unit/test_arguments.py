@@ -1,14 +1,9 @@
 """What the command's arguments ask for, with and without argparse."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from resolver.__main__ import DEFAULT_CONFIG, Order, _parse, read_order
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.bare import said_by
 
 
 @pytest.mark.parametrize("arguments", [[], ["--config", "file"], ["--config", ""], ["--config", "a b"]])
@@ -44,8 +39,4 @@ def test_a_node_starts_without_what_argparse_brings_along() -> None:
         "import resolver.config.yamltext, resolver.main\n"
         "print(sorted({'argparse', 'gettext', 'shutil', 'lzma', 'pathlib', 'prometheus_client'} & set(sys.modules)))"
     )
-    # -E: measuring coverage, which the environment asks for, imports some of them.
-    done = subprocess.run(
-        [sys.executable, "-E", "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout.strip() == "[]"
+    assert said_by(code) == "[]"

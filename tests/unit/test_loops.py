@@ -1,26 +1,20 @@
 """asyncio and uvloop without OpenSSL, in processes that begin without it."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.bare import said_by
+
 MAPPED = "'libcrypto' in Path('/proc/self/maps').read_text()"
 BEGIN = "import sys\nfrom pathlib import Path\nfrom resolver.loops import import_loops\n"
 
 
-def said_by(code: str, *options: str) -> list[str]:
-    command = [sys.executable, *options, "-c", BEGIN + code]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60)
-    return done.stdout.split()
+def words_of(code: str) -> list[str]:
+    return said_by(BEGIN + code).split()
 
 
 def test_neither_loop_nor_resolver_brings_openssl_along() -> None:
     code = f"import_loops()\nimport asyncio, uvloop, resolver.main\nprint('ssl' in sys.modules, {MAPPED})"
-    # -E: measuring coverage, which the environment asks for, brings OpenSSL along.
-    assert said_by(code, "-E") == ["False", "False"]
+    assert words_of(code) == ["False", "False"]
 
 
 def test_ssl_imported_later_is_the_real_one_for_asyncio_too() -> None:
@@ -28,13 +22,13 @@ def test_ssl_imported_later_is_the_real_one_for_asyncio_too() -> None:
         "import_loops()\nimport ssl\nfrom resolver.upstream import tls\n"
         "print(ssl.OPENSSL_VERSION_INFO > (1,), tls._layer().__init__.__globals__['ssl'] is ssl)"
     )
-    assert said_by(code) == ["True", "True"]
+    assert words_of(code) == ["True", "True"]
 
 
 @pytest.mark.parametrize("before", ["ssl", "asyncio"])
 def test_nothing_is_held_back_from_who_has_it_already(before: str) -> None:
     code = f"import {before}\nimport_loops()\nprint('uvloop' in sys.modules, sys.modules['ssl'].OPENSSL_VERSION != '')"
-    assert said_by(code) == ["True", "True"]
+    assert words_of(code) == ["True", "True"]
 
 
 def test_what_uvloop_might_want_of_ssl_beyond_that_it_gets_from_the_real_one() -> None:
@@ -42,4 +36,4 @@ def test_what_uvloop_might_want_of_ssl_beyond_that_it_gets_from_the_real_one() -
         "import resolver.loops\nstand_in = sys.modules['ssl'] = resolver.loops._stand_in()\n"
         "print(stand_in.HAS_SNI, sys.modules['ssl'] is stand_in, hasattr(stand_in, '__path__'))\n"
     )
-    assert said_by(code) == ["True", "True", "False"]
+    assert words_of(code) == ["True", "True", "False"]

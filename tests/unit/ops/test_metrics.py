@@ -1,6 +1,4 @@
 import asyncio
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from resolver.ops.pulse import Pulse
 from resolver.ops.requests import Request
 from resolver.ops.sources import ListenerState, Sources
 from resolver.upstream.health import FAILURES_TO_DOWN
+from tests.bare import said_by
 from tests.unit.ops.stage import CLUSTER, Stage
 
 ASKED = Request("GET", "/metrics", {}, "127.0.0.1")
@@ -248,8 +247,7 @@ def test_what_is_large_is_not_imported_for_the_admin_endpoints() -> None:
         "import sys, resolver.ops.metrics, resolver.ops.http, resolver.ops.health, resolver.ops.cachepage,"
         "resolver.ops.logs; print(sorted({'prometheus_client', 'dnslib', 'pathlib', 'datetime'} & set(sys.modules)))"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+    assert said_by(code) == "[]"
 
 
 def test_what_is_missing_on_the_node_shows() -> None:

@@ -81,6 +81,12 @@ def _section(key: Key, section: Section) -> Iterator[str]:
         yield from _default_zones(with_comments=False)
         yield "```"
     yield ""
+    yield from table_of(section)
+    yield ""
+
+
+def table_of(section: Section) -> Iterator[str]:
+    """The lines of a table with a row for each key."""
     yield "| key | meaning | value | default | example | a change takes effect |"
     yield "|---|---|---|---|---|---|"
     for row in section.keys:
@@ -93,7 +99,6 @@ def _section(key: Key, section: Section) -> Iterator[str]:
             "after a restart" if row.restart else "at once",
         )
         yield "| " + " | ".join(cells) + " |"
-    yield ""
 
 
 def _kind(value: "Check[object] | ListOf | Section") -> str:
@@ -112,14 +117,15 @@ def complete_example() -> str:
         lines.append(f"# {key.meaning}")
         lines.append(f"{key.name}:")
         if isinstance(key.value, Section):
-            lines += [f"  {line}" for row in key.value.keys for line in _annotated(row, row.default)]
+            lines += [f"  {line}" for row in key.value.keys for line in annotated(row, row.default)]
         else:
             lines += _default_zones(with_comments=True)
         lines.append("")
     return "\n".join(lines[:-1]) + "\n"
 
 
-def _annotated(key: Key, value: str | None) -> Iterator[str]:
+def annotated(key: Key, value: str | None) -> Iterator[str]:
+    """A line of YAML for a key with this value, below its meaning as a comment."""
     yield from textwrap.wrap(key.meaning, 100, initial_indent="# ", subsequent_indent="# ")
     yield f"{key.name}: {value}"
 
@@ -128,7 +134,7 @@ def _default_zones(*, with_comments: bool) -> Iterator[str]:
     """The zones that are used without `zones`; with comments the first one shows every key."""
     if with_comments:
         for position, key in enumerate(ZONE.keys):
-            first, *others = _annotated(key, key.default or key.example)
+            first, *others = annotated(key, key.default or key.example)
             yield f"  {' ' if position else '-'} {first}"
             yield from (f"    {line}" for line in others)
     else:

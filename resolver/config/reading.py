@@ -31,11 +31,16 @@ def build(data: object, source: str, problems: tuple[Problem, ...] = ()) -> Conf
 
     `problems` are those that were found on the way there.
     """
+    return cast("Config", build_as(CONFIG, data, source, problems))
+
+
+def build_as(table: Section, data: object, source: str, problems: tuple[Problem, ...] = ()) -> object:
+    """Return what `table` makes of parsed YAML, whichever file it describes; otherwise like `build`."""
     reader = _Reader(problems)
-    config = reader.value({} if data is None else data, CONFIG, "")
+    result = reader.value({} if data is None else data, table, "")
     if reader.problems:
         raise ConfigError(source, tuple(reader.problems))
-    return cast("Config", config)
+    return result
 
 
 class _Reader:

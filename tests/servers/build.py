@@ -7,6 +7,7 @@ file: nothing is rebuilt by accident, nothing stale is used. Of several test run
 import fcntl
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -46,6 +47,13 @@ def build(module: Path) -> Path:
     return target
 
 
+def _link_flags(module: Path) -> str:
+    """Without debug tables; Kubernetes is told the version that is pinned, as its own build would do."""
+    pinned = re.search(r"^\s*(?:require )?k8s\.io/kubernetes (v\S+)", (module / "go.mod").read_text(), re.MULTILINE)
+    version = f" -X k8s.io/component-base/version.gitVersion={pinned[1]}" if pinned else ""
+    return f"-s -w{version}"
+
+
 def _compile(module: Path, target: Path) -> None:
     if reason := needs.missing("go"):
         raise CannotBuildError(reason)
@@ -53,7 +61,7 @@ def _compile(module: Path, target: Path) -> None:
     started = time.monotonic()
     unfinished = target.with_suffix(f".{os.getpid()}")
     go = subprocess.run(
-        ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(unfinished), "."],
+        ["go", "build", "-trimpath", f"-ldflags={_link_flags(module)}", "-o", str(unfinished), "."],
         cwd=module,
         env=os.environ | {"CGO_ENABLED": "0"},
         stdout=subprocess.PIPE,

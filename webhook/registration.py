@@ -1,7 +1,7 @@
 """How the API server is told about the webhook: the MutatingWebhookConfiguration as a document. Pure.
 
-Two entries, because a CEL match condition sees the pod but not the labels of its namespace, and a namespaceSelector
-sees labels but not the pod's annotations. The first entry is for pods that ask themselves; the second selects namespaces
+Two entries, because a CEL match condition sees the pod but not its namespace, and a namespaceSelector sees
+labels but not the pod's annotations. The first entry is for pods that ask themselves; the second selects namespaces
 that opted in and has a path of its own, which tells the webhook so: a review carries no labels of the namespace, and
 asking for them would be a call per pod. The selectors exclude each other, so a pod causes one call at most, and none
 without the annotation or the label. Policies are halved in the same way.

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -29,10 +29,10 @@ READY_SECONDS = 60.0
 class Webhook:
     """One replica, in mode self unless `tls` says otherwise."""
 
-    def __init__(self, api: ApiServer, folder: Path, name: str, port: int = 0, **topics: dict[str, Any]) -> None:
-        self.port, self.admin = port or free_port(), free_port()
+    def __init__(self, api: ApiServer, folder: Path, name: str, topics: dict[str, dict[str, Any]]) -> None:
+        self.port, self.admin = free_port(), free_port()
         self._config = folder / f"{name}.yaml"
-        document = {
+        document: dict[str, dict[str, Any]] = {
             "listen": {"address": "127.0.0.1", "port": self.port, "drain": "1s"},
             "tls": {"mode": "self", "names": ["127.0.0.1"]},
             "admin": {"address": "127.0.0.1", "port": self.admin},
@@ -143,7 +143,7 @@ class ServiceAddress:
                 self._selector.unregister(end)
                 end.close()
 
-    def __enter__(self) -> "ServiceAddress":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -159,7 +159,7 @@ class ServiceAddress:
 @contextlib.contextmanager
 def webhooks(api: ApiServer, folder: Path, *names: str, **topics: dict[str, Any]) -> Iterator[list[Webhook]]:
     """Running replicas, not yet registered; killed at the end."""
-    replicas = [Webhook(api, folder, name, **topics) for name in names]
+    replicas = [Webhook(api, folder, name, topics) for name in names]
     try:
         for replica in replicas:
             replica.process.start(lambda replica=replica: replica.get("/healthz")[0] == 200)  # type: ignore[misc]

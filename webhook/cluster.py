@@ -46,8 +46,8 @@ class Cluster:
         """With KUBECONFIG where it is set, otherwise with the pod's service account; ClusterError if neither works."""
         settings = Configuration()
         try:
-            if os.environ.get("KUBECONFIG"):
-                await config.load_kube_config(client_configuration=settings)
+            if path := os.environ.get("KUBECONFIG"):
+                await config.load_kube_config(path, client_configuration=settings)
             else:
                 config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
         except (config.ConfigException, OSError) as error:

@@ -61,6 +61,7 @@ class ApiServer:
         self.port, etcd_port, peer_port = free_port(), free_port(), free_port()
         self._etcd_url = f"http://127.0.0.1:{etcd_port}"
         self._local = threading.local()
+        self._connections: list[http.client.HTTPSConnection] = []
         self.token = secrets.token_hex(16)
         here: Any = OnThisMachine()
         peers = f"http://127.0.0.1:{peer_port}"
@@ -117,6 +118,8 @@ class ApiServer:
 
     def stop(self) -> None:
         """End both at once."""
+        for connection in self._connections:
+            connection.close()
         self.api.kill()
         self.etcd.kill()
 
@@ -181,6 +184,7 @@ class ApiServer:
             context = ssl.create_default_context(cafile=str(self.folder / "server.crt"))
             connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
             self._local.connection = connection
+            self._connections.append(connection)
         return connection
 
     def _write_keys(self) -> None:

@@ -47,8 +47,11 @@ class Webhook:
         self.process = Process(here, command, folder / f"{name}.log", self.environment, REPOSITORY)
 
     def start(self) -> None:
-        """Start it and wait until it is ready."""
+        """Start it, and return when it answers; it may not be ready yet."""
         self.process.start(lambda: self.get("/healthz")[0] == 200)
+
+    def wait_until_ready(self) -> None:
+        """Return when it may be called."""
         wait_until(lambda: self.get("/readyz")[0] == 200, f"readiness; {self.process.log}", READY_SECONDS)
 
     def get(self, path: str) -> tuple[int, str]:
@@ -82,7 +85,12 @@ class Webhook:
 
 
 def register(api: ApiServer, port: int, ca_bundle: str = "") -> None:
-    """Tell the API server of a webhook at this port, as the chart does: without a caBundle."""
+    """Tell the API server of a webhook at this port, as the chart does: without a caBundle, unless it is named."""
+    if ca_bundle:  # whoever had it before owns the field
+        api.call(
+            "DELETE",
+            f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{NAMES.webhook_configuration}",
+        )
     api.apply(registration(NAMES, f"https://127.0.0.1:{port}", ca_bundle))
 
 
@@ -159,10 +167,12 @@ class ServiceAddress:
 @contextlib.contextmanager
 def webhooks(api: ApiServer, folder: Path, *names: str, **topics: dict[str, Any]) -> Iterator[list[Webhook]]:
     """Running replicas, not yet registered; killed at the end."""
+    lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMES.own_namespace()}/leases/{NAMES.service}"
+    api.call("DELETE", lease)  # a test before this one may have killed its holder
     replicas = [Webhook(api, folder, name, topics) for name in names]
     try:
         for replica in replicas:
-            replica.process.start(lambda replica=replica: replica.get("/healthz")[0] == 200)  # type: ignore[misc]
+            replica.start()
         yield replicas
     finally:
         for replica in replicas:

@@ -142,13 +142,24 @@ def _read_offer(message: Message, descriptors: list[int]) -> Offer | None:
     numbers = iter(descriptors)
     try:
         places: Opened = {place: [_pair(numbers) for _ in range(pairs)] for place, pairs in counts}
-        return Offer(places, socket.socket(fileno=next(numbers)) if admin else None, settings, tuple(numbers))
+        return Offer(places, _taken(next(numbers)) if admin else None, settings, tuple(numbers))
     except OSError:  # not sockets
         return None
 
 
 def _pair(numbers: Iterator[int]) -> Pair:
-    return socket.socket(fileno=next(numbers)), socket.socket(fileno=next(numbers))
+    return _taken(next(numbers)), _taken(next(numbers))
+
+
+def _taken(number: int) -> socket.socket:
+    """A copy of the predecessor's socket, which shares with the original whether it blocks.
+
+    Python takes it for one that does, and would make it so with the next `dup`: then the old one would stand still in
+    its next accept().
+    """
+    sock = socket.socket(fileno=number)
+    sock.setblocking(False)
+    return sock
 
 
 class Successors:

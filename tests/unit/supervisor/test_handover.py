@@ -1,5 +1,6 @@
 """The meeting of two supervisors: what a new one makes of whoever listens at the path."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from resolver.config import Admin
+from resolver.listen.sockets import open_tcp, open_udp
 from resolver.supervisor import handover
 from resolver.supervisor.channel import Channel
 from resolver.supervisor.handover import MARK, VERSION, Offer, Successors, find_predecessor
@@ -93,6 +95,25 @@ def test_what_is_not_understood_is_a_cold_start_and_leaves_nothing_open(
         predecessor.close()
         old.close()
         assert descriptors() <= before
+
+
+def test_what_a_successor_does_with_its_copies_makes_no_socket_of_the_predecessor_block(path: str) -> None:
+    given = [open_udp("127.0.0.1", 0), open_tcp("127.0.0.1", 0), open_tcp("127.0.0.1", 0)]
+    numbers = tuple(sock.fileno() for sock in given)
+    old = Old(path, saying(offer(places=[["127.0.0.1", 53, 1]], admin=["127.0.0.1", 9253]), numbers))
+    predecessor = find_predecessor(path)
+    assert predecessor is not None
+    assert predecessor.offer is not None
+    (pair,) = predecessor.offer.places["127.0.0.1", 53]
+    assert predecessor.offer.admin is not None
+    copies = [*pair, predecessor.offer.admin]
+    for each in (*copies, *[sock.dup() for sock in copies]):  # as each worker gets them
+        each.close()
+    assert [os.get_blocking(number) for number in numbers] == [False] * 3
+    predecessor.close()
+    old.close()
+    for sock in given:
+        sock.close()
 
 
 def test_somebody_who_gives_nothing_is_an_error(path: str, monkeypatch: pytest.MonkeyPatch) -> None:

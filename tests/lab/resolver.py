@@ -6,11 +6,12 @@ address.
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from tests.lab.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 ADMIN = ("127.0.0.1", 9253)
+
+PROGRAM = (sys.executable, "-m", "resolver")
+CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--")
 
 Configuration = dict[str, Any]
 
@@ -46,7 +50,9 @@ def configuration(
 
 
 class Resolver:
-    """One resolver process. `first_answer_seconds`: from its start to its first answer to a DNS query."""
+    """One resolver process. `first_answer_seconds`: from its start to its first answer to a DNS query. `contained`: it
+    is the first process of a PID namespace of its own, as in a container.
+    """
 
     def __init__(
         self,
@@ -56,14 +62,17 @@ class Resolver:
         *,
         measured: bool = True,
         environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = PROGRAM,
+        contained: bool = False,
     ) -> None:
         self._node = node
+        self.contained = contained
         self.file = folder / "resolver.yaml"
         self.configure(config)
         # Coverage measures the processes that tests start as well; what it adds to memory and start time is not the
         # resolver's.
         inherited = {name: value for name, value in ENVIRONMENT.items() if measured or not name.startswith("COVERAGE_")}
-        command = [sys.executable, "-m", "resolver", "--config", str(self.file)]
+        command = [*(CONTAINER if contained else ()), *program, "--config", str(self.file)]
         everything = {**inherited, **(environment or {})}
         self.process = Process(node, command, folder / "resolver.log", everything, folder=REPOSITORY)
         self.first_answer_seconds = 0.0
@@ -84,14 +93,32 @@ class Resolver:
         self.first_answer_seconds = time.monotonic() - started
         wait_until(self._ready, "/ready to say so")
 
+    def succeed(self) -> None:
+        """Start it beside another one; returns when its log says that it has taken over."""
+        self.process.start(lambda: bool(self.events("started")))
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """The log's lines of this event."""
+        lines = [json.loads(line) for line in self.process.output().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    def workers(self) -> list[int]:
+        """The processes that answer."""
+        return _children(self.supervisor)
+
+    @property
+    def supervisor(self) -> int:
+        """Their parent; in a container it is not the process that was started."""
+        return _children(self.process.pid)[0] if self.contained else self.process.pid
+
     def stop(self) -> int:
         """SIGTERM; returns the exit status."""
-        self.process.terminate()
+        os.kill(self.supervisor, signal.SIGTERM)
         return self.process.wait()
 
     def hang_up(self) -> None:
-        """SIGHUP to the process that was started."""
-        os.kill(self.process.pid, signal.SIGHUP)
+        """SIGHUP to the supervisor."""
+        os.kill(self.supervisor, signal.SIGHUP)
 
     def admin(self, path: str, method: str = "GET") -> tuple[int, str]:
         """Status and body of an admin page."""
@@ -123,8 +150,7 @@ class Resolver:
         """The process that was started and all below it."""
         found = [self.process.pid]
         for pid in found:  # grows meanwhile
-            for children in Path("/proc", str(pid), "task").glob("*/children"):
-                found.extend(int(child) for child in children.read_text().split())
+            found.extend(_children(pid))
         return found
 
     def _ready(self) -> bool:
@@ -134,3 +160,11 @@ class Resolver:
 
     def _answers(self) -> bool:
         return ask(self._node, LOCAL, "kubernetes.default.svc.cluster.local", patience_seconds=1.0) is not None
+
+
+def _children(pid: int) -> list[int]:
+    return [
+        int(child)
+        for children in Path("/proc", str(pid), "task").glob("*/children")
+        for child in children.read_text().split()
+    ]

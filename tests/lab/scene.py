@@ -58,9 +58,13 @@ def new_name(zone: str) -> str:
 
 
 @contextlib.contextmanager
-def scene(folder: Path, make_cluster: Callable[[Lab], ClusterServer]) -> Iterator[Scene[ClusterServer]]:
-    """Build the lab and start its servers; `make_cluster` makes the one at the cluster DNS's address."""
-    with lab() as places, contextlib.ExitStack() as ending:
+def scene(
+    folder: Path, make_cluster: Callable[[Lab], ClusterServer], *, assigned: bool = True
+) -> Iterator[Scene[ClusterServer]]:
+    """Build the lab and start its servers; `make_cluster` makes the one at the cluster DNS's address. `assigned` as for
+    `lab`.
+    """
+    with lab(assigned=assigned) as places, contextlib.ExitStack() as ending:
         servers = Scene(
             places,
             folder,

@@ -93,11 +93,14 @@ class CoreDNS(Server):
 
     logged = re.compile(r"asked (?P<client>\S+) (?P<transport>udp|tcp) (?P<type>\S+) (?P<name>\S+)$", re.MULTILINE)
 
-    def __init__(self, namespace: Namespace, address: str, folder: Path, binary: Path, forward_to: str) -> None:
+    def __init__(
+        self, namespace: Namespace, address: str, folder: Path, binary: Path, forward_to: str, also: str = ""
+    ) -> None:
+        """`also`: a second address."""
         corefile = folder / "Corefile"
         corefile.write_text(f"""\
             .:53 {{
-                bind {address}
+                bind {address} {also}
                 errors
                 log . "asked {{remote}} {{proto}} {{type}} {{name}}"
                 file {ZONES}/cluster.local.zone cluster.local

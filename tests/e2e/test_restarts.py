@@ -106,7 +106,8 @@ def told(busy: Scene[CoreDNS], tmp_path_factory: pytest.TempPathFactory) -> Told
         with steady(folder, [lab.pod, lab.other_pod], LOCAL, usual_questions()) as load:
             load.go_on(story.PAUSE_QUESTIONS)
             chapters = [
-                tell(line, load, TIMES) for tell in (story.upgrades, story.failing_upgrades, story.reloads, story.deaths)
+                tell(line, load, TIMES)
+                for tell in (story.upgrades, story.failing_upgrades, story.reloads, story.deaths)
             ]
             enough = load.all().right
             seen = followed(lab.node)
@@ -208,7 +209,7 @@ def test_after_the_death_of_all_a_client_asks_its_second_server_at_once(
         assert client.lookup(pod, name) == SERVICES[name]
         line.kill()
         seen, before, opted_in = len(busy.cluster.queries()), time.monotonic(), pod.resolv_conf()
-        # Patience of half a minute per server, as much as glibc allows: a lookup that had to wait for it would be ended.
+        # Half a minute per server, as much as glibc allows: a lookup that had to wait for that would be ended.
         pod.write_resolv_conf(opted_in.replace("timeout:1", "timeout:30"))
         try:
             found = client.lookup(pod, name)

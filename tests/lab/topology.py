@@ -47,7 +47,7 @@ class Lab:
 
 @contextlib.contextmanager
 def lab(*, assigned: bool = True) -> Iterator[Lab]:
-    """Build the map, take it down at the end. Needs root. Without `assigned` the local address is left to the resolver."""
+    """Build the map, take it down at the end. Needs root. Not `assigned`: the local address is left to the resolver."""
     with namespaces("node", "cluster", "world", "pod", "pod2") as (node, cluster, world, pod, other_pod):
         for address in (f"{LOCAL}/32", f"{LOCAL_V6}/128") if assigned else ():
             node.ip("address", "add", address, "dev", "lo")

@@ -6,7 +6,7 @@ back. `answer` is the synchronous half (every hit ends there), `ask` starts or j
 
 from resolver.admission import Admission, Clients
 from resolver.cache.failures import Failure, Failures
-from resolver.cache.packets import Budget, Ready
+from resolver.cache.packets import NEVER, Budget, Ready
 from resolver.cache.store import Entry, Store
 from resolver.config import Cache
 from resolver.message import codes
@@ -235,7 +235,7 @@ class Engine:
             return
         if query.question != query.key[:-1]:
             replies = tuple(respelled(each[2:], query.id + form, len(query.question)) for each in replies)
-        stored_at = entry.stored_at if counts_down(replies[0], query, entry.facts) else None
+        stored_at = entry.stored_at if counts_down(replies[0], query, entry.facts) else NEVER
         tails = tuple(each[2:] for each in replies)
         via.ready.put(form, Ready(tails, entry.stored_at + age + 1, tally, entry.key, stored_at))
 

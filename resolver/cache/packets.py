@@ -11,6 +11,7 @@ from collections.abc import Callable
 from struct import Struct
 
 from resolver.cache.store import Entry
+from resolver.compiling import mypyc_attr
 from resolver.message import codes
 from resolver.message.canonical import QUESTION_AT
 
@@ -19,14 +20,18 @@ _TTL = Struct("!I")
 _BYTES_OBJECT = 48  # a bytes object's header, rounded up by the allocator, and the reference to it
 _READY_BYTES = 180  # measured: a Ready, its time, its slot in the dict, the object header of the query's bytes
 
+NEVER = -1.0
+"""When nothing was stored. A number and not None, because in compiled modules it takes no object of its own."""
 
+
+@mypyc_attr(acyclic=True)
 class Ready:
     """A reply that is good until `until` (monotonic seconds)."""
 
     __slots__ = ("key", "orders", "reply", "stored_at", "tally", "until")
 
     def __init__(
-        self, replies: tuple[bytes, ...], until: float, tally: list[int], key: bytes, stored_at: float | None = None
+        self, replies: tuple[bytes, ...], until: float, tally: list[int], key: bytes, stored_at: float = NEVER
     ) -> None:
         several = len(replies) > 1
         self.reply = b"" if several else replies[0]
@@ -39,7 +44,7 @@ class Ready:
         self.key = key
         """Of the answer in the store. A reference to its entry would keep an evicted one in memory."""
         self.stored_at = stored_at
-        """When the answer was stored that this was made from; None: its successor has to be made from the store."""
+        """When the answer was stored that this was made from; NEVER: its successor has to be made from the store."""
 
     @property
     def length(self) -> int:

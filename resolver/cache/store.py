@@ -8,8 +8,10 @@ Stale answers stay until their stale time is over or their room is needed.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from resolver.cache.lifetime import lifetime, refresh_window
+from resolver.compiling import mypyc_attr
 from resolver.config import Zone
 from resolver.message.answer import Answer, Facts, Kind
 
@@ -25,24 +27,36 @@ _TTL_BYTES = 80  # and with each record
 MAX_FACTS = 1024
 """Of the latest facts met; they are kept to recognise those that entries share."""
 
+MAX_ORIGINS = 1024
+"""Zones and servers met; what was met before a reload is not kept for ever."""
 
+
+class Origin(NamedTuple):
+    """Where answers came from: one object for all of a zone and a server."""
+
+    label: str
+    server: str
+    stale_seconds: float
+
+
+@mypyc_attr(acyclic=True)  # no part in garbage collection: 16 bytes less
 class Entry:
-    """One remembered answer. What is the same for many of them (`facts`, texts, numbers) they share."""
+    """One remembered answer. What is the same for many of them (`facts`, `origin`, numbers) they share."""
 
-    __slots__ = ("asks", "cap", "facts", "in_main", "key", "label", "saved", "sections", "server", "shares",
-                 "stale_seconds", "stored_at", "ttl", "turn")  # fmt: skip
+    __slots__ = ("asks", "cap", "facts", "in_main", "key", "origin", "saved", "sections", "shares", "stored_at", "ttl",
+                 "turn")  # fmt: skip
 
-    facts: Facts
-    sections: bytes
+    # The two flags stand side by side and first, where compiled they take the place of one number.
+    in_main: bool
     shares: bool
     """Whether the facts were those of another entry already when it was stored."""
+    facts: Facts
+    sections: bytes
     ttl: int
     cap: int
     """No reply tells a TTL above this, less the age."""
     stored_at: float
-    stale_seconds: float
-    label: str
-    server: str
+    origin: Origin
     asks: int
     """Uses in its lifetime."""
 
@@ -64,9 +78,19 @@ class Entry:
         return Answer(self.facts, self.sections)
 
     @property
+    def label(self) -> str:
+        """The zone it was asked for in, by its first name."""
+        return self.origin.label
+
+    @property
+    def server(self) -> str:
+        """Who said it."""
+        return self.origin.server
+
+    @property
     def stale_until(self) -> float:
         """From when on it must not even be served as a stale answer."""
-        return self.stored_at + self.ttl + self.stale_seconds
+        return self.stored_at + self.ttl + self.origin.stale_seconds
 
     def use(self) -> None:
         """Count a use."""
@@ -113,6 +137,7 @@ class Store:
         self._ghosts: deque[int] = deque()
         self._ghost_set: set[int] = set()
         self._facts: dict[int, Facts] = {}
+        self._origins: dict[tuple[str, str, float], Origin] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -151,9 +176,9 @@ class Store:
         else:
             before = entry.size_bytes
         entry.sections, entry.facts, entry.shares = answer.sections, facts, shares
-        entry.ttl, entry.stale_seconds = ttl, zone.serve_stale_seconds
+        entry.ttl = ttl
         entry.cap = zone.max_ttl if facts.kind is Kind.POSITIVE else ttl
-        entry.label, entry.server = label, server
+        entry.origin = self._origin(label, server, zone.serve_stale_seconds)
         entry.stored_at = now
         entry.asks = 0
         self._account(entry, size - before)
@@ -213,6 +238,16 @@ class Store:
             self._facts.clear()
         self._facts[id(facts)] = facts
         return False
+
+    def _origin(self, label: str, server: str, stale_seconds: float) -> Origin:
+        """The one object for what came from there."""
+        told = (label, server, stale_seconds)
+        origin = self._origins.get(told)
+        if origin is None:
+            if len(self._origins) >= MAX_ORIGINS:
+                self._origins.clear()
+            origin = self._origins[told] = Origin(label, server, stale_seconds)
+        return origin
 
     def _enqueue(self, entry: Entry) -> None:
         self._entries[entry.key] = entry

@@ -14,10 +14,11 @@ from time import monotonic
 from resolver.engine import Engine
 from resolver.listen.guard import Guard
 from resolver.listen.wildcard import Datagrams, Peer, datagrams
+from resolver.message import codes
 from resolver.outcome import Pending, Reply, Via
 
 BATCH = 64  # packets per wake-up: other sockets and lookups get their turn in between
-PACKET_BYTES = 4096  # a longer query is cut, and so answered with FORMERR
+PACKET_BYTES = codes.EDNS_UDP_BYTES  # what our replies say we take; a longer query is cut, and so is a FORMERR
 
 
 def listen_udp(loop: asyncio.AbstractEventLoop, sock: socket.socket, engine: Engine, via: Via) -> "UdpListener":

@@ -7,11 +7,12 @@ written back must keep fields it has never heard of. Every call has a deadline. 
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
-from kubernetes_asyncio import config
-from kubernetes_asyncio.client import ApiClient, Configuration
+
+if TYPE_CHECKING:
+    from kubernetes_asyncio.client import ApiClient
 
 CALL_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 300
@@ -38,12 +39,15 @@ def is_reachable() -> bool:
 class Cluster:
     """One API server."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: "ApiClient") -> None:
         self._client = client
 
     @classmethod
     async def connect(cls) -> Self:
         """With KUBECONFIG where it is set, otherwise with the pod's service account; ClusterError if neither works."""
+        from kubernetes_asyncio import config  # noqa: PLC0415 - 45 MiB that mode files may do without
+        from kubernetes_asyncio.client import ApiClient, Configuration  # noqa: PLC0415
+
         settings = Configuration()
         try:
             if path := os.environ.get("KUBECONFIG"):

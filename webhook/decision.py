@@ -7,17 +7,15 @@ annotation, which anybody can copy.
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from webhook import words
 from webhook.advice import FAIL_OPEN, warnings_for_injection, warnings_for_skip
 from webhook.profile import Dns, Profile, Wishes, dns_config, read_ndots, read_searches
-from webhook.review import Ask, Verdict
+from webhook.review import PODS, Ask, Verdict
 from webhook.rules import Reason, reason_to_skip
 
 Patch = list[dict[str, Any]]
-
-PODS: Final = "v1/pods"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The composition root: what the command runs, each way with the parts that it needs."""
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -38,6 +39,10 @@ async def _serve(config: Config) -> int:
     service = await Service.connect(config)
     try:
         await service.start()
+        # Hundreds of thousands of objects of imported modules that no collection would ever free: going through them
+        # takes longer than a hundred admissions (python -m benchmarks.admissions, p99).
+        gc.collect()
+        gc.freeze()
         waiting = [loop.create_task(event.wait(), name="end") for event in (stop, service.failed)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:

@@ -6,12 +6,15 @@ versions pass and a document that is no review raises BadReview with the place o
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
+PODS: Final = "v1/pods"
+_NAMESPACE: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 class BadReview(ValueError):
@@ -68,11 +71,12 @@ def ask_of(request: Mapping[str, Any], *, by_namespace: bool = False) -> Ask:
     for part in ("metadata", "spec"):
         if operation == "CREATE" and pod.get(part) is None:
             raise BadReview(f"request.object.{part} is missing")
+    resource = _resource(request)
     return Ask(
         uid=uid,
         operation=operation,
-        resource=_resource(request),
-        namespace=_text(request.get("namespace", ""), "request.namespace"),
+        resource=resource,
+        namespace=_namespace(request.get("namespace", ""), may_be_empty=resource != PODS),
         dry_run=request.get("dryRun") is True,
         pod=pod,
         annotations=_annotations(metadata.get("annotations")),
@@ -99,6 +103,14 @@ def _resource(request: Mapping[str, Any]) -> str:
     words = [_text(resource.get(part, ""), f"request.resource.{part}") for part in ("group", "version", "resource")]
     words.append(_text(request.get("subResource", ""), "request.subResource"))
     return "/".join(word for word in words if word)
+
+
+def _namespace(value: object, *, may_be_empty: bool) -> str:
+    """It becomes part of search domains, so what is no name of a namespace must not get that far."""
+    name = _text(value, "request.namespace")
+    if not (re.fullmatch(_NAMESPACE, name, re.ASCII) or (not name and may_be_empty)):
+        raise BadReview("request.namespace is no name of a namespace")
+    return name
 
 
 def _annotations(value: object) -> Mapping[str, str]:

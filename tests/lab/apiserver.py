@@ -33,6 +33,8 @@ from tests.lab.waiting import wait_until
 DNS_ADDRESS = "10.96.0.10"
 SERVICE_RANGE = "10.96.0.0/16"
 START_SECONDS = 120.0
+RBAC = "rbac.authorization.k8s.io/v1"
+WEBHOOK_USER = "nodelocaldns-webhook"
 
 
 class OnThisMachine:
@@ -62,7 +64,7 @@ class ApiServer:
         self._etcd_url = f"http://127.0.0.1:{etcd_port}"
         self._local = threading.local()
         self._connections: list[http.client.HTTPSConnection] = []
-        self.token = secrets.token_hex(16)
+        self.token, self.webhook_token = secrets.token_hex(16), secrets.token_hex(16)
         here: Any = OnThisMachine()
         peers = f"http://127.0.0.1:{peer_port}"
         etcd_flags = {
@@ -104,6 +106,22 @@ class ApiServer:
     def kubeconfig(self) -> Path:
         """For programs that are given one: an administrator's."""
         return self.folder / "kubeconfig"
+
+    @property
+    def webhook_kubeconfig(self) -> Path:
+        """For the webhook: a user who may do nothing but what `allow` gives."""
+        return self.folder / "webhook-kubeconfig"
+
+    def allow(self, role: str, rules: list[dict[str, Any]], namespace: str = "") -> None:
+        """Give the webhook's user these rights, in one namespace or everywhere."""
+        kind = "Role" if namespace else "ClusterRole"
+        path = f"/apis/{RBAC}" + (f"/namespaces/{namespace}" if namespace else "")
+        head = {"apiVersion": RBAC, "metadata": {"name": role}}
+        self.must("POST", f"{path}/{kind.lower()}s", {**head, "kind": kind, "rules": rules})
+        who = [{"kind": "User", "name": WEBHOOK_USER, "apiGroup": "rbac.authorization.k8s.io"}]
+        what = {"kind": kind, "name": role, "apiGroup": "rbac.authorization.k8s.io"}
+        binding = {**head, "kind": f"{kind}Binding", "subjects": who, "roleRef": what}
+        self.must("POST", f"{path}/{kind.lower()}bindings", binding)
 
     def start(self) -> None:
         """Start both and wait until the API server is ready and has made its own objects."""
@@ -198,7 +216,9 @@ class ApiServer:
         key = ec.generate_private_key(ec.SECP256R1())
         _write_key(self.folder / "server.key", key)
         (self.folder / "server.crt").write_bytes(_certificate(key).public_bytes(serialization.Encoding.PEM))
-        (self.folder / "tokens.csv").write_text(f'{self.token},admin,1,"system:masters"\n')
+        (self.folder / "tokens.csv").write_text(
+            f'{self.token},admin,1,"system:masters"\n{self.webhook_token},{WEBHOOK_USER},2\n'
+        )
         (self.folder / "audit.yaml").write_text(
             yaml.safe_dump(
                 {
@@ -212,7 +232,11 @@ class ApiServer:
                 }
             )
         )
-        self.kubeconfig.write_text(
+        self._write_kubeconfig(self.kubeconfig, self.token)
+        self._write_kubeconfig(self.webhook_kubeconfig, self.webhook_token)
+
+    def _write_kubeconfig(self, path: Path, token: str) -> None:
+        path.write_text(
             yaml.safe_dump(
                 {
                     "apiVersion": "v1",
@@ -228,7 +252,7 @@ class ApiServer:
                             },
                         }
                     ],
-                    "users": [{"name": "admin", "user": {"token": self.token}}],
+                    "users": [{"name": "admin", "user": {"token": token}}],
                 }
             )
         )

@@ -41,7 +41,7 @@ class Webhook:
         for topic, keys in topics.items():
             document[topic] = {**document.get(topic, {}), **keys}
         self._config.write_text(yaml.safe_dump(document))
-        self.environment = {**os.environ, "KUBECONFIG": str(api.kubeconfig), "PYTHONPATH": str(REPOSITORY)}
+        self.environment = {**os.environ, "KUBECONFIG": str(api.webhook_kubeconfig), "PYTHONPATH": str(REPOSITORY)}
         here: Any = OnThisMachine()
         command = [sys.executable, "-m", "webhook", "--config", str(self._config)]
         self.process = Process(here, command, folder / f"{name}.log", self.environment, REPOSITORY)
@@ -82,6 +82,25 @@ class Webhook:
     def log(self) -> list[dict[str, Any]]:
         """What it has logged."""
         return [json.loads(line) for line in self.process.output().splitlines() if line.startswith("{")]
+
+
+def allow(api: ApiServer) -> None:
+    """Give the webhook the rights of docs/webhook.md and no others."""
+    own = [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        _on([""], "secrets", f"{NAMES.service}-ca", "get", "update"),
+        _on(["coordination.k8s.io"], "leases", NAMES.service, "get", "update"),
+    ]
+    registrations = "mutatingwebhookconfigurations"
+    api.allow("own", own, NAMES.own_namespace())
+    api.allow("dns", [_on([""], "services", NAMES.dns_service, "list", "watch")], NAMES.dns_namespace)
+    everywhere = [_on(["admissionregistration.k8s.io"], registrations, NAMES.webhook_configuration, "get", "patch")]
+    api.allow("registration", everywhere)
+
+
+def _on(groups: list[str], resource: str, name: str, *verbs: str) -> dict[str, Any]:
+    return {"apiGroups": groups, "resources": [resource], "resourceNames": [name], "verbs": list(verbs)}
 
 
 def register(api: ApiServer, port: int, ca_bundle: str = "") -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.apiserver import ApiServer, api_server, cluster_dns
-from tests.lab.webhook import NAMES, Webhook, register, webhooks
+from tests.lab.webhook import NAMES, Webhook, allow, register, webhooks
 
 NAMESPACES = {"plain": {}, "opted-in": {"nodelocaldns.io/inject": "true"}, "excluded": {}, NAMES.own_namespace(): {}}
 
@@ -15,6 +15,7 @@ def prepare(server: ApiServer) -> None:
     for name, labels in NAMESPACES.items():
         server.create_namespace(name, labels)
     cluster_dns(server)
+    allow(server)
 
 
 @pytest.fixture(scope="module")

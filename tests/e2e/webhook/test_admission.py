@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases.hostile import pods
 from tests.cases.injection import CASES, Case
 from tests.lab.aftermath import after_creation
 from tests.lab.apiserver import ApiServer
@@ -13,6 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs("go")]
 
 ASKS = CASES[0]
 UNASKED = CASES[1]
+HOSTILE = 600
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -115,3 +117,16 @@ def test_the_official_client_gets_the_pod_of_the_contract(api: ApiServer, webhoo
             {"name": "attempts", "value": "1"},
         ],
     }
+
+
+def test_a_pod_is_refused_with_the_webhook_only_if_it_is_without(api: ApiServer, webhook: Webhook) -> None:
+    injected = refused = 0
+    for pod in pods(HOSTILE):
+        without = api.create_pod("excluded", pod, "?dryRun=All")
+        answer = api.create_pod("plain", pod, "?dryRun=All")
+        assert answer.status == without.status, answer.document
+        refused += answer.status != 201
+        injected += answer.status == 201 and is_injected(answer.document)
+    assert injected > HOSTILE / 20 < refused
+    assert webhook.metric("nodelocaldns_webhook_internal_errors_total") == 0
+    assert webhook.metric("nodelocaldns_webhook_rejected_calls_total") == 0

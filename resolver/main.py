@@ -41,6 +41,10 @@ def _import_worker() -> "Callable[[Assignment], int]":
     from resolver.loops import import_loops  # noqa: PLC0415
 
     import_loops()
+    # What a worker would import itself otherwise, each one anew and perhaps from where its user may not read.
+    import encodings.ascii  # noqa: F401, PLC0415
+
+    import resolver.listen.batched  # noqa: F401, PLC0415
     from resolver.worker import run_worker  # noqa: PLC0415
 
     return run_worker

@@ -85,11 +85,10 @@ def test_a_successor_that_fails_its_self_check_changes_nothing(config: dict[str,
     )
     with running(tmp_path, config, "old") as old, load(config["listen"]["port"]) as seen:
         workers = old.workers()
-        new = Running(tmp_path, config, "new", failing)
-        new.start(until="cannot start")
-        assert new.process is not None
-        assert new.process.wait(10) == 1
-        assert new.events("the self-check has failed")
+        with running(tmp_path, config, "new", failing, until="cannot start") as new:
+            assert new.process is not None
+            assert new.process.wait(10) == 1
+            assert new.events("the self-check has failed")
         wait_until(lambda: bool(old.events("the hand-over has failed, going on")), "the word of the old one")
         wait_until(partial(more, seen, seen.answered + 200), "answers")
         assert old.workers() == workers
@@ -108,12 +107,10 @@ def test_a_successor_that_dies_or_says_nothing_changes_nothing(config: dict[str,
     )
     with running(tmp_path, config, "old", impatient) as old, load(config["listen"]["port"]) as seen:
         for number in range(2):
-            new = Running(tmp_path, config, f"new-{number}", silent)
-            new.start(until="silent now")
-            if number:
-                new.kill()
-            wait_until(partial(failed, old, number + 1), "the old one goes on")
-            new.kill()
+            with running(tmp_path, config, f"new-{number}", silent, until="silent now") as new:
+                if number:
+                    new.kill()
+                wait_until(partial(failed, old, number + 1), "the old one goes on")
         wait_until(partial(more, seen, seen.answered + 200), "answers")
         assert (seen.lost, seen.wrong) == (0, [])
         with running(tmp_path, config, "good"):
@@ -123,11 +120,10 @@ def test_a_successor_that_dies_or_says_nothing_changes_nothing(config: dict[str,
 def test_a_successor_that_comes_too_late_gives_up(config: dict[str, Any], tmp_path: Path) -> None:
     impatient = patched("from resolver.supervisor import handover\nhandover.TAKEOVER_SECONDS = 0.0\n")
     with running(tmp_path, config, "old", impatient) as old, load(config["listen"]["port"]) as seen:
-        new = Running(tmp_path, config, "new")
-        new.start(until="cannot start")
-        assert new.process is not None
-        assert new.process.wait(10) == 1
-        assert "no hand-over from" in new.events("cannot start")[0]["reason"]
+        with running(tmp_path, config, "new", until="cannot start") as new:
+            assert new.process is not None
+            assert new.process.wait(10) == 1
+            assert "no hand-over from" in new.events("cannot start")[0]["reason"]
         wait_until(partial(more, seen, seen.answered + 200), "answers")
         assert not old.ended()
         assert (seen.lost, seen.wrong) == (0, [])
@@ -144,11 +140,10 @@ def test_a_successor_that_takes_too_long_gives_up(config: dict[str, Any], tmp_pa
         "service.Service.check = check\n"
     )
     with running(tmp_path, config, "old", impatient) as old, load(config["listen"]["port"]) as seen:
-        new = Running(tmp_path, config, "new", slow)
-        new.start(until="cannot start")
-        assert new.process is not None
-        assert new.process.wait(10) == 1
-        assert new.events("cannot start")[0]["reason"] == "the predecessor did not wait for so long, and goes on"
+        with running(tmp_path, config, "new", slow, until="cannot start") as new:
+            assert new.process is not None
+            assert new.process.wait(10) == 1
+            assert new.events("cannot start")[0]["reason"] == "the predecessor did not wait for so long, and goes on"
         wait_until(partial(more, seen, seen.answered + 200), "answers")
         assert not old.ended()
         assert (seen.lost, seen.wrong) == (0, [])

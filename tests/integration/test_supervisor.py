@@ -146,11 +146,11 @@ def test_a_worker_does_not_outlive_its_supervisor(server: Upstream, tmp_path: Pa
 
 
 def test_a_user_that_does_not_exist_is_named_and_nothing_starts(server: Upstream, tmp_path: Path) -> None:
-    resolver = Running(tmp_path, configuration(server, node={"user": "no-such-user"}))
-    resolver.start(until="cannot start")
-    assert resolver.process is not None
-    assert resolver.process.wait(10) == 1
-    assert resolver.events("cannot start")[0]["reason"] == "node.user: there is no user no-such-user"
+    config = configuration(server, node={"user": "no-such-user"})
+    with running(tmp_path, config, until="cannot start") as resolver:
+        assert resolver.process is not None
+        assert resolver.process.wait(10) == 1
+        assert resolver.events("cannot start")[0]["reason"] == "node.user: there is no user no-such-user"
 
 
 def test_a_worker_that_cannot_begin_ends_the_start(server: Upstream, tmp_path: Path) -> None:
@@ -162,11 +162,11 @@ def test_a_worker_that_cannot_begin_ends_the_start(server: Upstream, tmp_path: P
         "worker.drop = drop\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    resolver = Running(tmp_path, configuration(server, workers=2), script=script)
-    resolver.start(until="cannot start")
-    assert resolver.process is not None
-    assert resolver.process.wait(10) == 1
-    assert resolver.events("a worker cannot start")
+    config = configuration(server, workers=2)
+    with running(tmp_path, config, script=script, until="cannot start") as resolver:
+        assert resolver.process is not None
+        assert resolver.process.wait(10) == 1
+        assert resolver.events("a worker cannot start")
 
 
 def test_several_workers_share_the_work_and_speak_with_one_voice(server: Upstream, tmp_path: Path) -> None:

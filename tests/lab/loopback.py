@@ -155,11 +155,13 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(folder: Path, config: dict[str, Any], name: str = "resolver", script: str = "") -> Iterator[Running]:
-    """A resolver that has started, and is gone at the end."""
+def running(
+    folder: Path, config: dict[str, Any], name: str = "resolver", script: str = "", *, until: str = "started"
+) -> Iterator[Running]:
+    """A resolver that has started (or whatever event its log is to have), and is gone at the end."""
     resolver = Running(folder, config, name, script)
-    resolver.start()
     try:
+        resolver.start(until=until)
         yield resolver
     finally:
         resolver.kill()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.loopback import Running, Upstream, configuration, load, running, upstream
+from tests.lab.loopback import Upstream, configuration, load, running, upstream
 from tests.lab.netns import Namespace
 from tests.lab.waiting import wait_until
 
@@ -64,10 +64,9 @@ def test_a_start_that_fails_leaves_the_node_as_it_was(place: Namespace, config: 
         "import sys\nfrom resolver import worker\nfrom resolver.__main__ import main\n"
         "def drop(who, parent): raise OSError('not allowed')\nworker.drop = drop\nsys.exit(main(sys.argv[1:]))\n"
     )
-    failing = Running(tmp_path, config, script=script)
-    failing.start(until="cannot start")
-    assert failing.process is not None
-    assert failing.process.wait(10) == 1
+    with running(tmp_path, config, script=script, until="cannot start") as failing:
+        assert failing.process is not None
+        assert failing.process.wait(10) == 1
     assert on_the_node(place) == (False, False)
 
 

@@ -14,7 +14,7 @@ compiled_tests ?= tests/scenarios tests/unit/message tests/unit/cache tests/unit
                   tests/integration/test_supervisor.py tests/integration/test_handover.py tests/integration/test_tls.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e compiled bench lint format coverage lock clean run-venv dev-venv
+.PHONY: help run test e2e compiled bench restarts lint format coverage lock clean run-venv dev-venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ compiled: dev-venv ## the tests of packets, stories and whole processes again, o
 
 bench: dev-venv ## beside other DNS caches: CPU, latency, memory, start; 25 minutes (ARGS="--short": 3)
 	.venv/bin/python -m benchmarks $(ARGS)
+
+restarts: dev-venv ## what upgrades, reloads and deaths cost the pods of a busy node, beside NodeLocal DNSCache; 7 minutes, as root
+	.venv/bin/python -m benchmarks.restarts $(ARGS)
 
 lint: dev-venv ## style, types, import directions
 	.venv/bin/ruff check $(code)

@@ -19,10 +19,11 @@ class Place:
 
     page: Path
     what: str
+    by: str = "python -m benchmarks --publish"
 
     @property
     def begin(self) -> str:
-        return f"<!-- {self.what}: written by `python -m benchmarks --publish` -->"
+        return f"<!-- {self.what}: written by `{self.by}` -->"
 
     @property
     def end(self) -> str:

@@ -18,6 +18,7 @@ AFTERWARDS_SECONDS = 1.0
 PAUSE_QUESTIONS = 12_000
 """Between two events, and longer than what belongs to the first."""
 SECOND_QUESTIONS = 10_000
+CALM_QUESTIONS = 120_000
 ANOTHER = "169.254.20.11"
 
 
@@ -99,8 +100,14 @@ def deaths(line: Succession, load: Steady, times: int) -> Chapter:
 
 
 def losses(line: Succession, load: Steady, times: int) -> Chapter:
-    """Somebody deletes the address."""
-    return repeat("address deleted by hand", load, times, lambda _number: line.lose_address())
+    """Somebody deletes the address, and not again before repairs have stopped to hesitate."""
+
+    def happen(number: int) -> Event:
+        if number:
+            load.go_on(CALM_QUESTIONS)
+        return line.lose_address()
+
+    return repeat("address deleted by hand", load, times, happen)
 
 
 def restarts(line: Succession, load: Steady, times: int) -> Chapter:

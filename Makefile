@@ -11,7 +11,7 @@ code := $(wildcard resolver webhook tests benchmarks)
 
 compiled       := $(CURDIR)/build/compiled
 compiled_tests ?= tests/scenarios tests/unit/message tests/unit/cache tests/unit/test_engine.py tests/integration/test_lookups.py \
-                  tests/integration/test_supervisor.py tests/integration/test_handover.py tests/integration/test_tls.py
+                  tests/integration/test_handover.py tests/integration/test_tls.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test e2e compiled bench restarts lint format coverage lock clean run-venv dev-venv

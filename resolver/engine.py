@@ -5,9 +5,10 @@ back. `answer` is the synchronous half (every hit ends there), `ask` starts or j
 """
 
 from resolver.admission import Admission, Clients
+from resolver.cache.entry import Entry
 from resolver.cache.failures import Failure, Failures
 from resolver.cache.packets import NEVER, Budget, Ready
-from resolver.cache.store import Entry, Store
+from resolver.cache.store import Store
 from resolver.config import Cache
 from resolver.message import codes
 from resolver.message.answer import Kind

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 
+from resolver.cache.entry import Entry
 from resolver.cache.packets import Packets
-from resolver.cache.store import Entry
 from resolver.message import codes
 from resolver.message.answer import Answer
 from resolver.message.query import Query

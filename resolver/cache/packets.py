@@ -10,7 +10,7 @@ budget is used up all tables are emptied: all can be made again from the store, 
 from collections.abc import Callable
 from struct import Struct
 
-from resolver.cache.store import Entry
+from resolver.cache.entry import Entry
 from resolver.compiling import mypyc_attr
 from resolver.message import codes
 from resolver.message.canonical import QUESTION_AT

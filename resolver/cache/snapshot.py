@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Final, NamedTuple
 
-from resolver.cache.store import Entry
+from resolver.cache.entry import Entry
 from resolver.message import codes
 from resolver.message.answer import Answer, is_answer_to, read_answer
 from resolver.message.query import HEADER, MAX_NAME_BYTES, BadPacket

@@ -10,7 +10,7 @@ from json import dumps
 from time import monotonic
 from typing import Final
 
-from resolver.cache.store import Entry
+from resolver.cache.entry import Entry
 from resolver.engine import Engine
 from resolver.message import codes, names
 from resolver.ops.requests import JSON, HttpProblem, Request, Response, Routes

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.cache import snapshot
+from resolver.cache.entry import Entry
 from resolver.cache.snapshot import MARK, Reader, Remembered
-from resolver.cache.store import Entry, Store
+from resolver.cache.store import Store
 from resolver.config import Upstream, Zone
 from resolver.message import codes
 from resolver.message.answer import read_answer

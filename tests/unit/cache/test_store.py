@@ -5,7 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from resolver.cache.store import HUSK, Store, entry_bytes, is_under
+from resolver.cache.entry import HUSK, entry_bytes
+from resolver.cache.store import Store, is_under
 from resolver.config import Zone
 from resolver.message import names
 from resolver.message.answer import Answer

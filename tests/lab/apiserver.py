@@ -7,7 +7,6 @@ tests/servers. The tests talk to it as an administrator, in plain documents, ove
 import contextlib
 import functools
 import http.client
-import ipaddress
 import json
 import os
 import secrets
@@ -15,17 +14,13 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests import servers
+from tests.lab.apikeys import write_keys
 from tests.lab.loopback import free_port
 from tests.lab.process import Process
 from tests.lab.waiting import wait_until
@@ -78,7 +73,7 @@ class ApiServer:
             "log-level": "warn",
         }
         self.etcd = Process(here, [str(etcd), *_flags(etcd_flags)], folder / "etcd.log")
-        self._write_keys()
+        self._write_files()
         flags = _flags(self._api_flags())
         self.api = Process(here, [str(kube_apiserver), *flags, *extra], folder / "apiserver.log")
 
@@ -205,17 +200,8 @@ class ApiServer:
             self._connections.append(connection)
         return connection
 
-    def _write_keys(self) -> None:
-        account = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        _write_key(self.folder / "sa.key", account)
-        (self.folder / "sa.pub").write_bytes(
-            account.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-        )
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write_key(self.folder / "server.key", key)
-        (self.folder / "server.crt").write_bytes(_certificate(key).public_bytes(serialization.Encoding.PEM))
+    def _write_files(self) -> None:
+        write_keys(self.folder)
         (self.folder / "tokens.csv").write_text(
             f'{self.token},admin,1,"system:masters"\n{self.webhook_token},{WEBHOOK_USER},2\n'
         )
@@ -287,21 +273,3 @@ def cluster_dns(server: ApiServer, address: str = DNS_ADDRESS) -> None:
 
 def _flags(flags: dict[str, object]) -> list[str]:
     return [f"--{name}={value}" for name, value in flags.items()]
-
-
-def _write_key(path: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-
-
-def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=2))
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
-    builder = builder.add_extension(names, critical=False)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    return builder.sign(key, hashes.SHA256())

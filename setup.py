@@ -15,15 +15,23 @@ COMPILED = [
     "resolver/cache/*.py",
     "resolver/engine.py",
     "resolver/histogram.py",
+    "resolver/listen/backlog.py",
     "resolver/listen/batched.py",
     "resolver/listen/guard.py",
+    "resolver/listen/overload.py",
+    "resolver/listen/sampled.py",
+    "resolver/listen/shares.py",
     "resolver/listen/udp.py",
     "resolver/message/[!t]*.py",  # all but text.py, which is for people
     "resolver/outcome.py",
     "resolver/rejections.py",
     "resolver/tally.py",
+    "resolver/upstream/attempt.py",
+    "resolver/upstream/budget.py",
     "resolver/upstream/connection.py",
+    "resolver/upstream/deferral.py",
     "resolver/upstream/exchange.py",
+    "resolver/upstream/haste.py",
     "resolver/upstream/health.py",
     "resolver/upstream/ids.py",
     "resolver/upstream/inflight.py",
@@ -34,6 +42,9 @@ COMPILED = [
     "resolver/upstream/timers.py",
 ]
 
+# All is in one file, and nothing of it is for other libraries: calls within it go directly.
+ALONE = ["-fvisibility=hidden"]
+
 if os.environ.get("NODELOCALDNS_COMPILE") == "1":
     try:
         from mypyc.build import mypycify
@@ -41,6 +52,9 @@ if os.environ.get("NODELOCALDNS_COMPILE") == "1":
         setup(setup_requires=["mypy>=2.4", "types-cachetools", "types-PyYAML"])
     else:
         modules = sorted(str(path) for pattern in COMPILED for path in Path().glob(pattern))
-        setup(ext_modules=mypycify(modules, opt_level="2", debug_level="0"))
+        extensions = mypycify(modules, opt_level="2", debug_level="0")
+        for extension in extensions:
+            extension.extra_compile_args += ALONE
+        setup(ext_modules=extensions)
 else:
     setup()

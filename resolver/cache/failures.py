@@ -1,11 +1,12 @@
 """Questions that could not be answered lately, remembered for seconds: asking again costs nothing (RFC 9520)."""
 
-from typing import NamedTuple
-
-from cachetools import LRUCache
+from typing import TYPE_CHECKING, NamedTuple
 
 from resolver.cache.lifetime import failure_seconds
 from resolver.message.reply import Ede
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 _MAX_REMEMBERED = 8192  # about 2 MiB
 
@@ -25,7 +26,8 @@ class Failures:
     """
 
     def __init__(self) -> None:
-        self._failures: LRUCache[bytes, Failure] = LRUCache(_MAX_REMEMBERED)
+        self._failures: MutableMapping[bytes, Failure] = {}
+        """Empty until the first failure makes it an LRU cache."""
 
     def __len__(self) -> int:
         return len(self._failures)
@@ -42,6 +44,10 @@ class Failures:
 
     def put(self, key: bytes, ede: Ede, recoveries: int, now: float) -> None:
         """Remember a failure, longer with each one in a row (`lifetime.failure_seconds`)."""
+        if not self._failures:
+            from cachetools import LRUCache  # noqa: PLC0415 - 0.3 MiB that nobody needs while nothing fails
+
+            self._failures = LRUCache(_MAX_REMEMBERED)
         before = self._failures.get(key)
         in_a_row = 1 if before is None or before.recoveries != recoveries else before.in_a_row + 1
         self._failures[key] = Failure(now + failure_seconds(in_a_row), in_a_row, recoveries, ede)

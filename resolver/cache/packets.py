@@ -11,14 +11,14 @@ from collections.abc import Callable
 from struct import Struct
 
 from resolver.cache.entry import Entry
+from resolver.cache.form import form_of
 from resolver.compiling import mypyc_attr
 from resolver.message import codes
-from resolver.message.canonical import QUESTION_AT
 
 _TTL = Struct("!I")
 
 _BYTES_OBJECT = 48  # a bytes object's header, rounded up by the allocator, and the reference to it
-_READY_BYTES = 180  # measured: a Ready, its time, its slot in the dict, the object header of the query's bytes
+_READY_BYTES = 164  # measured: a Ready, its time, its slot in the dict, the object header of the query's bytes
 
 NEVER = -1.0
 """When nothing was stored. A number and not None, because in compiled modules it takes no object of its own."""
@@ -28,37 +28,35 @@ NEVER = -1.0
 class Ready:
     """A reply that is good until `until` (monotonic seconds)."""
 
-    __slots__ = ("key", "orders", "reply", "stored_at", "tally", "until")
+    # As few as there can be: compiled, one more makes 16 bytes of it.
+    __slots__ = ("form", "reply", "stored_at", "tally", "until")
 
-    def __init__(
-        self, replies: tuple[bytes, ...], until: float, tally: list[int], key: bytes, stored_at: float = NEVER
-    ) -> None:
-        several = len(replies) > 1
-        self.reply = b"" if several else replies[0]
+    def __init__(self, reply: bytes, until: float, tally: list[int], form: bytes, stored_at: float) -> None:
+        self.reply = reply
         """Everything after the ID; empty where an address set rotates."""
-        self.orders = list(replies) if several else None
-        """The same in all its orders, where an address set rotates; the next one first."""
         self.until = until
         self.tally = tally
         """The counter of this kind of reply; whoever sends it adds one to its only item."""
-        self.key = key
-        """Of the answer in the store. A reference to its entry would keep an evicted one in memory."""
+        self.form = form
+        """What the store knows the answer by. A reference to its entry would keep an evicted one in memory."""
         self.stored_at = stored_at
         """When the answer was stored that this was made from; NEVER: its successor has to be made from the store."""
 
     @property
     def length(self) -> int:
         """Bytes of the reply without its ID, the same in all its orders."""
-        return len(self.reply if self.orders is None else self.orders[0])
+        return len(self.reply)
+
+    @property
+    def held_bytes(self) -> int:
+        """What its replies take of the budget."""
+        return _BYTES_OBJECT + len(self.reply)
 
     def count_down(self, entry: Entry, age: int) -> None:
         """Count the TTLs down to an answer that is `age` whole seconds old: the one that this was made from."""
-        base = QUESTION_AT + len(self.key) - 1
+        base = len(self.form)  # header and question are as long in both
         ttls, cap = entry.facts.ttls, entry.cap
-        orders = self.orders
-        if orders is not None:
-            self.orders = [_dated(reply, base, ttls, cap, age) for reply in orders]
-        elif len(ttls) == 1:  # nearly always: one record, and no copy for patching it
+        if len(ttls) == 1:  # nearly always: one record, and no copy for patching it
             offset, ttl = ttls[0]
             at = base + offset
             reply = self.reply
@@ -68,13 +66,50 @@ class Ready:
         self.until = entry.stored_at + age + 1
 
     def next(self) -> bytes:
+        """The reply to send now."""
+        return self.reply
+
+
+@mypyc_attr(acyclic=True)
+class Rotating(Ready):
+    """A reply with an address set that rotates: it has all its orders ready, the next one first."""
+
+    __slots__ = ("_orders",)
+
+    def __init__(
+        self, orders: tuple[bytes, ...], until: float, tally: list[int], form: bytes, stored_at: float
+    ) -> None:
+        super().__init__(b"", until, tally, form, stored_at)
+        self._orders = list(orders)
+
+    @property
+    def length(self) -> int:
+        return len(self._orders[0])
+
+    @property
+    def held_bytes(self) -> int:
+        return len(self._orders) * (_BYTES_OBJECT + len(self._orders[0]))
+
+    def count_down(self, entry: Entry, age: int) -> None:
+        base = len(self.form)  # header and question are as long in both
+        self._orders = [_dated(reply, base, entry.facts.ttls, entry.cap, age) for reply in self._orders]
+        self.until = entry.stored_at + age + 1
+
+    def next(self) -> bytes:
         """The reply to send now: each order in turn."""
-        orders = self.orders
-        if orders is None:
-            return self.reply
+        orders = self._orders
         reply = orders.pop(0)
         orders.append(reply)
         return reply
+
+
+def ready_reply(
+    replies: tuple[bytes, ...], until: float, tally: list[int], form: bytes, stored_at: float = NEVER
+) -> Ready:
+    """The ready reply with these bytes after the ID; several are the orders of an address set that rotates."""
+    if len(replies) > 1:
+        return Rotating(replies, until, tally, form, stored_at)
+    return Ready(replies[0], until, tally, form, stored_at)
 
 
 def _dated(reply: bytes, base: int, ttls: tuple[tuple[int, int], ...], cap: int, age: int) -> bytes:
@@ -84,12 +119,9 @@ def _dated(reply: bytes, base: int, ttls: tuple[tuple[int, int], ...], cap: int,
     return bytes(dated)
 
 
-def ready_bytes(query_tail: bytes, ready: Ready) -> int:
+def ready_bytes(query_tail: bytes, kept: Ready) -> int:
     """What a ready reply counts against the budget; all orders of a reply have one length."""
-    orders = ready.orders
-    if orders is None:
-        return _READY_BYTES + len(query_tail) + _BYTES_OBJECT + len(ready.reply)
-    return _READY_BYTES + len(query_tail) + len(orders) * (_BYTES_OBJECT + len(orders[0]))
+    return _READY_BYTES + len(query_tail) + kept.held_bytes
 
 
 class Packets:
@@ -105,7 +137,7 @@ class Packets:
     def __len__(self) -> int:
         return len(self._ready)
 
-    def put(self, query_tail: bytes, ready: Ready) -> None:
+    def put(self, query_tail: bytes, made: Ready) -> None:
         """Keep the reply to a query in canonical form instead of an older one, unless it would take most of the budget.
 
         Never kept is a reply that is too long for this way in: a listener copies what it finds here without looking.
@@ -113,8 +145,13 @@ class Packets:
         older = self._ready.pop(query_tail, None)
         if older is not None:
             self._budget.bytes -= ready_bytes(query_tail, older)
-        if ready.length <= self._max_reply_bytes and self._budget.spend(ready_bytes(query_tail, ready)):
-            self._ready[query_tail] = ready
+        if made.length <= self._max_reply_bytes and self._budget.spend(ready_bytes(query_tail, made)):
+            self._ready[query_tail] = made
+
+    def forget(self, forms: frozenset[bytes]) -> None:
+        """Forget the replies that were made from answers whose keys have these forms."""
+        for query_tail in [each for each, ready in self._ready.items() if ready.form in forms]:
+            self._budget.bytes -= ready_bytes(query_tail, self._ready.pop(query_tail))
 
     def clear(self) -> None:
         """Forget all; the budget does this."""
@@ -142,6 +179,12 @@ class Budget:
             self.clear()
         self.bytes += added
         return True
+
+    def forget(self, keys: frozenset[bytes]) -> None:
+        """Forget the replies that were made from answers with these keys: one pass over all tables."""
+        forms = frozenset([form_of(key) for key in keys])
+        for table in self._tables:
+            table.forget(forms)
 
     def clear(self) -> None:
         """Forget all ready replies: the room is needed, or something they were made from has changed."""

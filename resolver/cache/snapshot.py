@@ -2,7 +2,8 @@
 
 An answer travels as the DNS message that it was, and comes in by the door that servers' answers come in by
 (`read_answer`): a successor trusts these bytes no more than the network's. What cannot be read ends the reading;
-what was read before stays.
+what was read before stays. First comes what was remembered when the successor asked, then UP_TO_DATE, then what is
+learnt from then on.
 """
 
 from collections.abc import Iterator
@@ -14,15 +15,16 @@ from resolver.message import codes
 from resolver.message.answer import Answer, is_answer_to, read_answer
 from resolver.message.query import HEADER, MAX_NAME_BYTES, BadPacket
 
-MARK: Final = b"nodelocaldns answers 1\n"
+MARK: Final = b"nodelocaldns answers 2\n"
 """The beginning. The number counts formats: another one is not read, and the successor begins with an empty cache."""
 RECORD_BYTES: Final = 66 * 1024
 """The longest record: one message with its key."""
 _LENGTH = Struct("!I")
-_HEAD = Struct("!HBHd")  # bytes of the key, bytes of the server's name, uses, age in seconds
+UP_TO_DATE: Final = _LENGTH.pack(0)
+"""A record of no bytes: what was remembered when the successor asked ends here."""
+_HEAD = Struct("!HBHd")  # bytes of the key, bytes of the server's name, uses, when it was stored
 _MOST_AGE_SECONDS = 40 * 86400.0
 _KEY_TAIL = 5  # type, class, bits
-_MOST_USES = 0xFFFF
 
 
 class Remembered(NamedTuple):
@@ -32,16 +34,17 @@ class Remembered(NamedTuple):
     answer: Answer
     server: str
     uses: int
-    age_seconds: float
+    stored_at: float
+    """On the clock of the machine, however long it was on its way: no TTL grows."""
 
 
-def write(entry: Entry, now: float) -> bytes:
+def write(entry: Entry) -> bytes:
     """One record; b"" for what could not be read back."""
     facts = entry.facts
     flags = codes.QR | facts.rcode | (codes.AD if facts.authentic else 0)
     message = HEADER.pack(0, flags, 1, *facts.counts) + entry.key[:-1] + entry.sections
     server = entry.server.encode()[:255]
-    head = _HEAD.pack(len(entry.key), len(server), min(entry.asks, _MOST_USES), now - entry.stored_at)
+    head = _HEAD.pack(len(entry.key), len(server), entry.asks, entry.stored_at)
     record = head + entry.key + server + message
     return _LENGTH.pack(len(record)) + record if len(record) <= RECORD_BYTES else b""
 
@@ -52,10 +55,12 @@ class Reader:
     def __init__(self) -> None:
         self.failed = False
         """Whether something came that is no record: nothing more is read."""
+        self.up_to_date = False
+        """Whether all has come that was remembered when the successor asked."""
         self._begun = False
         self._waiting = b""
 
-    def feed(self, data: bytes) -> Iterator[Remembered]:
+    def feed(self, data: bytes, now: float) -> Iterator[Remembered]:
         """What these bytes complete."""
         if self.failed:
             return
@@ -75,7 +80,10 @@ class Reader:
             if len(data) - at - _LENGTH.size < length:
                 break
             at += _LENGTH.size
-            remembered = _read(data[at : at + length])
+            if not length and not self.up_to_date:
+                self.up_to_date = True
+                continue
+            remembered = _read(data[at : at + length], now)
             at += length
             if remembered is None:
                 self.failed = True
@@ -84,14 +92,14 @@ class Reader:
         self._waiting = b"" if self.failed else data[at:]
 
 
-def _read(record: bytes) -> Remembered | None:
+def _read(record: bytes, now: float) -> Remembered | None:
     if len(record) < _HEAD.size:
         return None
-    key_bytes, server_bytes, uses, age = _HEAD.unpack_from(record)
+    key_bytes, server_bytes, uses, stored_at = _HEAD.unpack_from(record)
     key = record[_HEAD.size : _HEAD.size + key_bytes]
     server = record[_HEAD.size + key_bytes : _HEAD.size + key_bytes + server_bytes]
     message = record[_HEAD.size + key_bytes + server_bytes :]
-    if not _is_key(key) or not 0 <= age <= _MOST_AGE_SECONDS:
+    if not _is_key(key) or not 0 <= now - stored_at <= _MOST_AGE_SECONDS:
         return None
     question = key[:-1]
     if not is_answer_to(message, question):
@@ -100,7 +108,7 @@ def _read(record: bytes) -> Remembered | None:
         answer = read_answer(message, question, dnssec_ok=bool(key[-1] & 1))
     except BadPacket:
         return None
-    return Remembered(key, answer, server.decode("ascii", "replace"), uses, age)
+    return Remembered(key, answer, server.decode("ascii", "replace"), uses, stored_at)
 
 
 def _is_key(key: bytes) -> bool:

@@ -7,20 +7,21 @@ Stale answers stay until their stale time is over or their room is needed.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from resolver.cache.entry import HUSK, Entry, Origin, entry_bytes
+from resolver.cache.form import form_of, name_of
 from resolver.cache.lifetime import lifetime
 from resolver.config import Zone
-from resolver.message.answer import Answer, Facts, Kind
+from resolver.message.answer import Answer, Facts
 
 _SMALL_QUEUE_SHARE = 0.1
 _HUSK_SHARE = 1 / 16  # of the bound: what removed answers may go on taking while they wait in their queue
-MAX_FACTS = 1024
-"""Of the latest facts met; they are kept to recognise those that entries share."""
+MAX_TAILS = 64
+"""Kinds of questions (type, class, DO, CD) that are kept in mind; few servers ever meet half of these."""
 
 MAX_ORIGINS = 1024
-"""Zones and servers met; what was met before a reload is not kept for ever."""
+"""Of the latest met; they are kept to recognise what entries share, and what was met before a reload not for ever."""
 
 
 class Store:
@@ -33,14 +34,16 @@ class Store:
         self._small_bytes = 0
         self._husk_bytes = 0
         self._entries: dict[bytes, Entry] = {}
-        self.peek: Callable[[bytes], Entry | None] = self._entries.get
-        """The remembered answer by its key, however old it is, without counting as a use."""
+        self.on_put: Callable[[bytes], None] | None = None
+        """Is told the key of each answer that is put: for a successor, while there is one."""
+        self.peek_form: Callable[[bytes], Entry | None] = self._entries.get
+        """As `peek`, by the form of a key (`cache.form`)."""
         self._small: deque[Entry] = deque()
         self._main: deque[Entry] = deque()
         self._ghosts: deque[int] = deque()
         self._ghost_set: set[int] = set()
-        self._facts: dict[int, Facts] = {}
-        self._origins: dict[tuple[str, str, float], Origin] = {}
+        self._origins: dict[tuple[int, int, str, str, float, int], Origin] = {}
+        self._tails: set[bytes] = set()  # what keys end with, behind the name
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -50,13 +53,17 @@ class Store:
 
     def get(self, key: bytes, now: float) -> Entry | None:
         """The remembered answer, fresh or still good as a stale one (`Entry.is_fresh` tells), or None."""
-        entry = self._entries.get(key)
+        entry = self._entries.get(form_of(key))
         if entry is None:
             return None
         if now >= entry.stale_until:
             return None  # it keeps its place, for the answer that is about to be looked up
         entry.use()
         return entry
+
+    def peek(self, key: bytes) -> Entry | None:
+        """The remembered answer, however old it is, without counting as a use."""
+        return self._entries.get(form_of(key))
 
     def put(self, key: bytes, answer: Answer, zone: Zone, label: str, server: str, now: float) -> Entry | None:
         """Remember an answer; None where it must not be remembered (`lifetime`) or would not fit at all.
@@ -67,30 +74,31 @@ class Store:
         if ttl <= 0:
             self.remove(key)
             return None
-        facts, shares = answer.facts, self._knows(answer.facts)
+        origin, shares = self._origin(answer.facts, ttl, zone, label, server)
         size = entry_bytes(key, answer, shares=shares)
         if size > self.max_bytes // 4:
             self.remove(key)
             return None
-        entry = self._entries.get(key)
+        entry = self._entries.get(form_of(key))
         if entry is None:
             entry, before = Entry(key), 0
             self._enqueue(entry)
+            if len(self._tails) < MAX_TAILS:
+                self._tails.add(key[-5:])
         else:
             before = entry.size_bytes
-        entry.sections, entry.facts, entry.shares = answer.sections, facts, shares
-        entry.ttl = ttl
-        entry.cap = zone.max_ttl if facts.kind is Kind.POSITIVE else ttl
-        entry.origin = self._origin(label, server, zone.serve_stale_seconds)
+        entry.sections, entry.origin, entry.shares = answer.sections, origin, shares
         entry.stored_at = now
         entry.asks = 0
         self._account(entry, size - before)
         self._evict()
+        if self.on_put is not None:
+            self.on_put(key)
         return entry
 
     def remove(self, key: bytes) -> bool:
         """Forget one answer; whether there was one."""
-        entry = self._entries.pop(key, None)
+        entry = self._entries.pop(form_of(key), None)
         if entry is None:
             return False
         # It stays in its queue as a husk, which goes when it reaches the front or the husks are swept.
@@ -106,14 +114,32 @@ class Store:
 
     def remove_name(self, name: bytes) -> int:
         """Forget every answer for `name` (wire form, lower case), of all types; how many there were."""
-        keys = [key for key in self._entries if key[:-5] == name]
+        keys = [entry.key for form, entry in self._entries.items() if name_of(form) == name]
         for key in keys:
             self.remove(key)
         return len(keys)
 
+    def remove_names(self, names: Iterable[bytes]) -> list[bytes]:
+        """Forget every answer for these names, of all types, without looking at others; the keys of those there were.
+
+        Where more kinds of questions have been met than are worth trying for each name, one pass over all finds them.
+        """
+        if len(self._tails) < MAX_TAILS:
+            found = [name + tail for name in names for tail in self._tails if form_of(name + tail) in self._entries]
+        else:
+            wanted = frozenset(names)
+            found = [entry.key for form, entry in self._entries.items() if name_of(form) in wanted]
+        for key in found:
+            self.remove(key)
+        return found
+
+    def keys(self) -> Iterable[bytes]:
+        """Of all answers."""
+        return [entry.key for entry in self._entries.values()]
+
     def remove_under(self, suffix: bytes) -> int:
         """Forget every answer whose name is `suffix` (wire form, lower case) or below it; how many there were."""
-        keys = [key for key in self._entries if is_under(key[:-5], suffix)]
+        keys = [entry.key for form, entry in self._entries.items() if is_under(name_of(form), suffix)]
         for key in keys:
             self.remove(key)
         return len(keys)
@@ -133,28 +159,21 @@ class Store:
         self.max_bytes = max_bytes
         self._evict()
 
-    def _knows(self, facts: Facts) -> bool:
-        """Whether these facts, the same object, were met lately; they are from now on."""
-        if id(facts) in self._facts:  # the facts there are alive, so none of them has the address of another
-            return True
-        if len(self._facts) >= MAX_FACTS:
-            self._facts.clear()
-        self._facts[id(facts)] = facts
-        return False
-
-    def _origin(self, label: str, server: str, stale_seconds: float) -> Origin:
-        """The one object for what came from there."""
-        told = (label, server, stale_seconds)
+    def _origin(self, facts: Facts, ttl: int, zone: Zone, label: str, server: str) -> tuple[Origin, bool]:
+        """The one object for answers with these facts (the same object) from there; whether it was met lately."""
+        # The facts in the table are alive, so none of them has the address of another.
+        told = (id(facts), ttl, label, server, zone.serve_stale_seconds, zone.max_ttl)
         origin = self._origins.get(told)
-        if origin is None:
-            if len(self._origins) >= MAX_ORIGINS:
-                self._origins.clear()
-            origin = self._origins[told] = Origin(label, server, stale_seconds)
-        return origin
+        if origin is not None:
+            return origin, True
+        if len(self._origins) >= MAX_ORIGINS:
+            self._origins.clear()
+        origin = self._origins[told] = Origin(facts, ttl, label, server, zone.serve_stale_seconds, zone.max_ttl)
+        return origin, False
 
     def _enqueue(self, entry: Entry) -> None:
-        self._entries[entry.key] = entry
-        ghost = hash(entry.key)
+        self._entries[entry.form] = entry
+        ghost = hash(entry.form)
         if ghost in self._ghost_set:
             entry.in_main = True
             self._main.append(entry)
@@ -184,7 +203,7 @@ class Store:
             self._main.append(entry)
             return
         self._forget(entry)
-        ghost = hash(entry.key)
+        ghost = hash(entry.form)
         if ghost not in self._ghost_set:
             self._ghost_set.add(ghost)
             self._ghosts.append(ghost)
@@ -202,7 +221,7 @@ class Store:
             self._forget(entry)
 
     def _forget(self, entry: Entry) -> None:
-        del self._entries[entry.key]
+        del self._entries[entry.form]
         self._account(entry, -entry.size_bytes)
         self.evictions += 1
 

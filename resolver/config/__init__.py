@@ -13,6 +13,7 @@ from resolver.config.values import (
     Admin,
     Cache,
     Config,
+    Kubernetes,
     Listen,
     Log,
     LogFormat,
@@ -20,6 +21,7 @@ from resolver.config.values import (
     Node,
     Policy,
     ResolvConf,
+    ServiceUpstream,
     Transport,
     Upstream,
     Zone,
@@ -28,7 +30,7 @@ from resolver.config.values import (
 
 if TYPE_CHECKING:
     from resolver.config.reading import build, load
-    from resolver.config.resolvconf import parse_resolv_conf
+    from resolver.config.resolvconf import parse_resolv_conf, parse_searches
 
 __all__ = [
     "DEFAULT_ZONES",
@@ -36,6 +38,7 @@ __all__ = [
     "Cache",
     "Config",
     "ConfigError",
+    "Kubernetes",
     "Listen",
     "Log",
     "LogFormat",
@@ -44,6 +47,7 @@ __all__ = [
     "Policy",
     "Problem",
     "ResolvConf",
+    "ServiceUpstream",
     "Transport",
     "Upstream",
     "Zone",
@@ -51,6 +55,7 @@ __all__ = [
     "load",
     "overlap",
     "parse_resolv_conf",
+    "parse_searches",
     "restart_needed",
 ]
 
@@ -58,6 +63,7 @@ _WHEN_USED = {
     "build": "resolver.config.reading",
     "load": "resolver.config.reading",
     "parse_resolv_conf": "resolver.config.resolvconf",
+    "parse_searches": "resolver.config.resolvconf",
 }
 
 

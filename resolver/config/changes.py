@@ -15,6 +15,8 @@ RESTART: Final = (
     ("node.notrack", "node", "notrack"),
     ("node.handoverSocket", "node", "handover_socket"),
     ("node.user", "node", "user"),
+    ("admin.top", "admin", "top"),
+    ("admin.ownersFile", "admin", "owners_file"),
 )
 """Paths of keys, and where in Config their values are."""
 

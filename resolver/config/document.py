@@ -25,6 +25,8 @@ mistake:
 A key that is not listed here is a mistake, and so are a key written twice and a value of another type. Durations are
 texts with a unit, `300ms`, `2s`, `5m` or `1h`; sizes are texts in `Ki`, `Mi` or `Gi`; TTLs are numbers of seconds, as
 in DNS. Text that starts with a colon or a bracket, such as `"::1"` and `"[fd00::10]:53"`, needs quotes in YAML.
+`$(NAME)` in a text stands for the value of the environment variable NAME, which has to be set: the kubelet tells
+containers the addresses of Services in this way, as `KUBE_DNS_UPSTREAM_SERVICE_HOST`.
 
 The file is read again when it changes, also when it is a mounted ConfigMap, and on SIGHUP. A file with a mistake
 changes nothing: the running configuration stays, and the log and the metrics say so. A valid one is taken over with

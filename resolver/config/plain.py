@@ -10,6 +10,7 @@ from resolver.config.values import (
     Admin,
     Cache,
     Config,
+    Kubernetes,
     Listen,
     Log,
     LogFormat,
@@ -17,6 +18,7 @@ from resolver.config.values import (
     Node,
     Policy,
     ResolvConf,
+    ServiceUpstream,
     Transport,
     Upstream,
     Zone,
@@ -24,6 +26,8 @@ from resolver.config.values import (
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
+
+    from resolver.config.values import AnyUpstream
 
 
 def to_plain(config: Config) -> list[Any]:
@@ -39,20 +43,25 @@ def _plain(value: object) -> object:
 
 def from_plain(plain: Sequence[Any]) -> Config:
     """What `to_plain` was given."""
-    (addresses, port, workers, allowed), zones, cache, node, admin, (log_format, level, queries) = plain
+    (addresses, port, workers, allowed), zones, cache, node, kubernetes, admin, (log_format, level, queries) = plain
     return Config(
         Listen(tuple(addresses), port, workers, _networks(allowed)),
         tuple(_zone(*each) for each in zones),
         Cache(*cache),
         Node(*node),
+        Kubernetes(*kubernetes),
         Admin(*admin),
         Log(LogFormat(log_format), LogLevel(level), queries),
     )
 
 
-def _zone(names: list[str], upstreams: list[list[Any]], transport: str, policy: str, *numbers: int) -> Zone:
-    servers = tuple(ResolvConf(*each) if len(each) == 1 else Upstream(*each) for each in upstreams)
-    return Zone(tuple(names), servers, Transport(transport), Policy(policy), *numbers)
+def _zone(names: list[str], upstreams: list[list[Any]], transport: str, policy: str, *rest: Any) -> Zone:  # noqa: ANN401
+    return Zone(tuple(names), tuple(map(_upstream, upstreams)), Transport(transport), Policy(policy), *rest)
+
+
+def _upstream(each: list[Any]) -> "AnyUpstream":
+    kinds: dict[int, type[AnyUpstream]] = {1: ResolvConf, 3: Upstream, 4: ServiceUpstream}
+    return kinds[len(each)](*each)
 
 
 def _networks(allowed: list[str]) -> "tuple[IPv4Network | IPv6Network, ...]":

@@ -8,20 +8,21 @@ gives it any type, and True is not 1 here.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Generic, TypeVar
 
-from resolver.config.values import ResolvConf, Upstream
+from resolver.config.values import DNS_PORT, AnyUpstream, ResolvConf, ServiceUpstream, Upstream
+from resolver.lean.words import Words
 
 T = TypeVar("T")
-E = TypeVar("E", bound=StrEnum)
+E = TypeVar("E", bound=Words)
 
 PORT_OF_TRANSPORT = 0  # the port of an upstream that names none, until the zone's transport is known
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _BYTES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 _LABEL = re.compile(r"[a-z0-9_/-]{1,63}", re.ASCII)  # "/" is common in delegated reverse zones (RFC 2317)
 _SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,15}", re.ASCII)
+_OBJECT = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # namespaces and Services are DNS labels (RFC 1123)
 _UPSTREAM = re.compile(
     r"(?:\[(?P<bracketed>[^\]#]+)\](?::(?P<port6>\d{1,5}))?"
     r"|(?P<v4>[0-9.]+):(?P<port4>\d{1,5})"
@@ -181,16 +182,34 @@ def domain_name() -> Check[str]:
     return Check('a domain name such as cluster.local, or "."', parse)
 
 
-def upstream() -> Check[Upstream | ResolvConf]:
-    """A server to ask or a file that lists some; a server that names no port gets PORT_OF_TRANSPORT."""
+def upstream() -> Check[AnyUpstream]:
+    """A server to ask, or a file or a Service with some; a server that names no port gets PORT_OF_TRANSPORT."""
 
-    def parse(value: object) -> Upstream | ResolvConf:
+    def parse(value: object) -> AnyUpstream:
+        if isinstance(value, dict):
+            return _service(value)
         text = _text(value)
         if text.startswith("/"):
             return ResolvConf(_matched(r"/[^\x00]+", text).string)
         return _server(text)
 
-    return Check("address, address:port, [IPv6 address]:port or the absolute path of a resolv.conf", parse)
+    return Check(
+        "address, address:port, [IPv6 address]:port, the absolute path of a resolv.conf, or "
+        "{service: namespace/name, address: its address}",
+        parse,
+    )
+
+
+def _service(value: dict[object, object]) -> ServiceUpstream:
+    if not value.keys() <= {"service", "address"}:
+        raise ValueError
+    match = _matched(rf"({_OBJECT})/({_OBJECT})", value.get("service"))
+    if "address" not in value:
+        return ServiceUpstream(match[1], match[2])
+    own = _server(_text(value["address"]))
+    if own.tls_name is not None:
+        raise ValueError
+    return ServiceUpstream(match[1], match[2], own.address, own.port or DNS_PORT)
 
 
 def _server(text: str) -> Upstream:

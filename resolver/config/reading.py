@@ -4,8 +4,10 @@ A mapping or list in which something was wrong has no value (`_WRONG`), so that 
 wholes; all other parts are still checked, and the reader of the message fixes the file in one go.
 """
 
+from collections.abc import Mapping
 from typing import Any, cast
 
+from resolver.config.environment import UnsetVariableError, expand
 from resolver.config.problems import ConfigError, Problem
 from resolver.config.quantities import Check, complaint, describe
 from resolver.config.schema import CONFIG
@@ -15,28 +17,37 @@ from resolver.config.values import Config
 _WRONG = object()
 
 
-def load(text: str, source: str) -> Config:
+def load(text: str, source: str, environ: Mapping[str, str] | None = None) -> Config:
     """Return the configuration that `text` describes; an empty text describes the defaults.
 
-    `source` is the file's name, for messages. Raises ConfigError, and nothing else, with all problems found.
+    `source` is the file's name, for messages; `environ` has the variables that texts like "$(NAME)" stand for. Raises
+    ConfigError, and nothing else, with all problems found.
     """
     from resolver.config.yamltext import parse_yaml  # noqa: PLC0415 - 1.5 MiB that a worker with a ready Config saves
 
     data, problems = parse_yaml(text)
-    return build(data, source, problems)
+    return build(data, source, problems, environ)
 
 
-def build(data: object, source: str, problems: tuple[Problem, ...] = ()) -> Config:
+def build(
+    data: object, source: str, problems: tuple[Problem, ...] = (), environ: Mapping[str, str] | None = None
+) -> Config:
     """Return the configuration that parsed YAML describes, None being an empty file; raises ConfigError as `load` does.
 
     `problems` are those that were found on the way there.
     """
-    return cast("Config", build_as(CONFIG, data, source, problems))
+    return cast("Config", build_as(CONFIG, data, source, problems, environ))
 
 
-def build_as(table: Section, data: object, source: str, problems: tuple[Problem, ...] = ()) -> object:
+def build_as(
+    table: Section,
+    data: object,
+    source: str,
+    problems: tuple[Problem, ...] = (),
+    environ: Mapping[str, str] | None = None,
+) -> object:
     """Return what `table` makes of parsed YAML, whichever file it describes; otherwise like `build`."""
-    reader = _Reader(problems)
+    reader = _Reader(problems, environ or {})
     result = reader.value({} if data is None else data, table, "")
     if reader.problems:
         raise ConfigError(source, tuple(reader.problems))
@@ -46,8 +57,9 @@ def build_as(table: Section, data: object, source: str, problems: tuple[Problem,
 class _Reader:
     """One walk over one file."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], environ: Mapping[str, str]) -> None:
         self.problems = list(problems)
+        self._environ = environ
 
     def value(self, data: object, shape: "Check[Any] | ListOf | Section", path: str) -> object:
         """The value of `data`, or _WRONG after a problem."""
@@ -57,9 +69,19 @@ class _Reader:
             case ListOf():
                 return self._list(data, shape, path)
         try:
-            return shape.parse(data)
+            told = self._told(data)
+        except UnsetVariableError as error:
+            return self._wrong(path, str(error))
+        try:
+            return shape.parse(told)
         except ValueError:
-            return self._wrong(path, complaint(shape.expected, data))
+            return self._wrong(path, complaint(shape.expected, told))
+
+    def _told(self, data: object) -> object:
+        """With the values of the variables that its texts name."""
+        if isinstance(data, dict):
+            return {name: self._told(value) if isinstance(value, str) else value for name, value in data.items()}
+        return expand(data, self._environ) if isinstance(data, str) else data
 
     def _wrong(self, path: str, message: str) -> object:
         self.problems.append(Problem(path, message))

@@ -4,8 +4,6 @@ Only `nameserver` lines count here: search lists and options are the asking pod'
 libc would ignore is ignored, because this file belongs to the node and a stray line in it must not stop DNS.
 """
 
-from ipaddress import ip_address
-
 
 def parse_resolv_conf(text: str) -> tuple[str, ...]:
     """Return the nameservers of `text` as canonical IP addresses, in order, each once.
@@ -24,7 +22,25 @@ def parse_resolv_conf(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def parse_searches(text: str) -> tuple[str, ...]:
+    """The search domains of `text` (its last `search` or `domain` line), lower-case and without their last dots.
+
+    resolv.conf(5): of several such lines the last one counts.
+    """
+    found: tuple[str, ...] = ()
+    for line in text.split("\n"):
+        words = line.split()
+        if words and line.startswith(words[0]):
+            if words[0] == "search":
+                found = tuple(word.rstrip(".").lower() for word in words[1:] if word != ".")
+            elif words[0] == "domain" and len(words) > 1:
+                found = (words[1].rstrip(".").lower(),)
+    return found
+
+
 def _canonical(word: str) -> str | None:
+    from ipaddress import ip_address  # noqa: PLC0415 - 0.2 MiB for who has such a file
+
     try:
         return str(ip_address(word))
     except ValueError:

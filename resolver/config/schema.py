@@ -5,75 +5,23 @@ setting, add a field in values.py and a row here. The table is walked by hand be
 documentation anyway: what a schema library would save is the walk, some thirty lines.
 """
 
-from collections.abc import Iterator
-from ipaddress import ip_address
-
 from resolver.config import quantities as q
-from resolver.config.problems import Problem
+from resolver.config.reviews import review_config, review_listen, review_zone, with_ports
 from resolver.config.shape import Key, ListOf, Section
 from resolver.config.values import (
     Admin,
     Cache,
     Config,
+    Kubernetes,
     Listen,
     Log,
     LogFormat,
     LogLevel,
     Node,
     Policy,
-    ResolvConf,
     Transport,
-    Upstream,
     Zone,
-    overlap,
 )
-
-
-def _with_ports(zone: Zone) -> Zone:
-    return zone._replace(upstreams=tuple(_with_port(upstream, zone.transport) for upstream in zone.upstreams))
-
-
-def _with_port(upstream: Upstream | ResolvConf, transport: Transport) -> Upstream | ResolvConf:
-    if isinstance(upstream, Upstream) and upstream.port == q.PORT_OF_TRANSPORT:
-        return upstream._replace(port=transport.default_port)
-    return upstream
-
-
-def _review_zone(zone: Zone) -> Iterator[Problem]:
-    if zone.attempt_timeout_seconds > zone.timeout_seconds:
-        yield Problem("attemptTimeout", "must not be longer than timeout")
-    for index, upstream in enumerate(zone.upstreams):
-        if isinstance(upstream, Upstream) and upstream.tls_name is not None and zone.transport is not Transport.TLS:
-            yield Problem(
-                f"upstreams[{index}]", f"#{upstream.tls_name} is for transport tls, this zone's is {zone.transport}"
-            )
-        if upstream in zone.upstreams[:index]:
-            yield Problem(f"upstreams[{index}]", "is listed twice")
-
-
-def _review_listen(listen: Listen) -> Iterator[Problem]:
-    for index, address in enumerate(listen.addresses):
-        for other in listen.addresses[:index]:
-            if overlap(address, other):
-                yield Problem(f"addresses[{index}]", f"{address} and {other} cannot be listened on at the same time")
-
-
-def _review_config(config: Config) -> Iterator[Problem]:
-    owner: dict[str, int] = {}
-    for z, zone in enumerate(config.zones):
-        for n, name in enumerate(zone.names):
-            if owner.setdefault(name, z) != z:
-                yield Problem(f"zones[{z}].names[{n}]", f"{name!r} is named in zones[{owner[name]}] already")
-        for u, upstream in enumerate(zone.upstreams):
-            if isinstance(upstream, Upstream) and _is_own(upstream, config.listen):
-                yield Problem(f"zones[{z}].upstreams[{u}]", f"{upstream} is this resolver itself")
-    if config.node.notrack and all(ip_address(each).is_unspecified for each in config.listen.addresses):
-        yield Problem("node.notrack", "needs an address in listen.addresses that is not 0.0.0.0 or ::")
-
-
-def _is_own(upstream: Upstream, listen: Listen) -> bool:
-    return upstream.address in listen.addresses and upstream.port == listen.port
-
 
 LISTEN = Section(
     "Where pods ask.",
@@ -106,7 +54,7 @@ LISTEN = Section(
         ),
     ),
     Listen,
-    _review_listen,
+    review_listen,
 )
 
 ZONE = Section(
@@ -126,7 +74,8 @@ ZONE = Section(
             ListOf(q.upstream()),
             None,
             "Servers to ask, or a resolv.conf that lists them and is watched for changes. The port is 53, or 853 for "
-            "tls. For tls, address#name gives the name to verify; without it the certificate must carry the address.",
+            "tls. For tls, address#name gives the name to verify; without it the certificate must carry the address. "
+            "A service stands for its endpoints, which are asked themselves: docs/kubernetes.md.",
             "[10.96.0.10]",
         ),
         Key(
@@ -185,9 +134,44 @@ ZONE = Section(
             'How long after its end an answer may stand in while no upstream answers (RFC 8767); "0s": never.',
             "24h",
         ),
+        Key(
+            "searchCompletion",
+            "search_completion",
+            q.boolean(),
+            "false",
+            "For the cluster's zone: take the steps of pods' search lists here, so that a name costs one question "
+            "instead of four. The rules are in docs/names.md.",
+            "true",
+        ),
+        Key(
+            "filterAAAA",
+            "filter_aaaa",
+            q.boolean(),
+            "false",
+            "Say that no name of this zone has an IPv6 address, without asking: for clusters without IPv6.",
+            "true",
+        ),
+        Key(
+            "queriesPerSecond",
+            "queries_per_second",
+            q.whole_number("a number of questions", 0, 1_000_000),
+            "0",
+            "How many questions this node sends to the zone's servers in a second, at most; 0: as many as there are. "
+            "Cloud resolvers drop what exceeds some 1,000 packets per second of an interface. See docs/budget.md.",
+            "900",
+        ),
+        Key(
+            "freshness",
+            "freshness",
+            q.boolean(),
+            "false",
+            "For the cluster's zone: watch all Services and their endpoints, and forget answers the moment a change "
+            "makes them untrue: docs/kubernetes.md.",
+            "true",
+        ),
     ),
-    lambda **fields: _with_ports(Zone(**fields)),
-    _review_zone,
+    lambda **fields: with_ports(Zone(**fields)),
+    review_zone,
 )
 
 CACHE = Section(
@@ -260,12 +244,96 @@ NODE = Section(
 )
 
 ADMIN = Section(
-    "Where /metrics, /health, /ready and /cache are served over HTTP.",
+    "Where /metrics, /health, /ready, /cache and /top are served over HTTP.",
     (
         Key("address", "address", q.address(), "127.0.0.1", "The address to serve on.", "0.0.0.0"),
         Key("port", "port", q.whole_number("a port", 1, 65535), "9253", "The TCP port to serve on."),
+        Key(
+            "tokenFile",
+            "token_file",
+            q.matching('an absolute path, or ""', r"(?:/[\x21-\x7e]{1,4094})?"),
+            '""',
+            "A file, readable for node.user, with a token of 16 or more characters. Who shows it (Authorization: "
+            "Bearer TOKEN) may look into the cache by name and have answers forgotten, from anywhere, and nobody else. "
+            "Empty: who asks over loopback may.",
+            "/etc/nodelocaldns-admin/token",
+        ),
+        Key(
+            "top",
+            "top",
+            q.boolean(),
+            "false",
+            "Keep count of who asks what, from a sample and in a few MiB per worker: for nodelocaldns-resolver top "
+            "and advise, and for metrics by pod. See docs/top.md.",
+            "true",
+            restart=True,
+        ),
+        Key(
+            "ownersFile",
+            "owners_file",
+            q.matching('an absolute path, or ""', r"(?:/[\x21-\x7e]{1,4094})?"),
+            '""',
+            "For top: a JSON file, watched for changes, that says which pod has which address. Empty: addresses are "
+            "shown.",
+            "/run/nodelocaldns/owners.json",
+            restart=True,
+        ),
     ),
     Admin,
+)
+
+KUBERNETES = Section(
+    "How to reach the API server, for upstreams that name a service, for zones with `freshness` and for `pods`; "
+    "otherwise nothing here is used.",
+    (
+        Key(
+            "server",
+            "server",
+            q.matching('https://HOST:PORT, or ""', r"(?:https://[\x21-\x7e]{1,255}:[0-9]{1,5})?"),
+            '""',
+            "The API server; empty: the one that the kubelet names in a container's environment.",
+            "https://192.0.2.1:6443",
+        ),
+        Key(
+            "tokenFile",
+            "token_file",
+            q.matching("an absolute path", r"/[\x21-\x7e]{1,4094}"),
+            Kubernetes().token_file,
+            "The token to show there. It is read again as it rotates, and by no process that reads packets.",
+        ),
+        Key(
+            "caFile",
+            "ca_file",
+            q.matching("an absolute path", r"/[\x21-\x7e]{1,4094}"),
+            Kubernetes().ca_file,
+            "The certificates of the authorities that the API server's certificate must come from.",
+        ),
+        Key(
+            "node",
+            "node",
+            q.matching('a node\'s name, or ""', r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)?"),
+            '""',
+            "The name of this node, by which it chooses among endpoints; empty: the host's name.",
+            "worker-7",
+        ),
+        Key(
+            "zone",
+            "zone",
+            q.matching('a zone\'s name, or ""', r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?"),
+            '""',
+            "The zone that this node is in, for topology hints; empty: what the label of its Node says.",
+            "eu-1a",
+        ),
+        Key(
+            "pods",
+            "pods",
+            q.boolean(),
+            "false",
+            "With admin.top: watch the pods of this node, so that addresses are shown as pods and workloads.",
+            "true",
+        ),
+    ),
+    Kubernetes,
 )
 
 LOG = Section(
@@ -285,9 +353,10 @@ CONFIG = Section(
         Key("zones", "zones", ListOf(ZONE), "", ZONE.meaning),
         Key("cache", "cache", CACHE, "", CACHE.meaning),
         Key("node", "node", NODE, "", NODE.meaning),
+        Key("kubernetes", "kubernetes", KUBERNETES, "", KUBERNETES.meaning),
         Key("admin", "admin", ADMIN, "", ADMIN.meaning),
         Key("log", "log", LOG, "", LOG.meaning),
     ),
     Config,
-    _review_config,
+    review_config,
 )

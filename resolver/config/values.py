@@ -5,8 +5,9 @@ their names, sizes are bytes, TTLs are whole seconds. A module is handed its own
 `resolver.config.load` are valid and canonical; code that builds them by hand (tests, the demo) has to keep to that.
 """
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
+
+from resolver.lean.words import Words
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
@@ -15,7 +16,7 @@ DNS_PORT = 53
 DNS_OVER_TLS_PORT = 853  # RFC 7858, section 3.1
 
 
-class Transport(StrEnum):
+class Transport(Words):
     """How questions travel to a zone's upstreams."""
 
     TCP = "tcp"
@@ -28,7 +29,7 @@ class Transport(StrEnum):
         return DNS_OVER_TLS_PORT if self is Transport.TLS else DNS_PORT
 
 
-class Policy(StrEnum):
+class Policy(Words):
     """Which of a zone's upstreams is asked first."""
 
     SEQUENTIAL = "sequential"
@@ -36,14 +37,14 @@ class Policy(StrEnum):
     ROUND_ROBIN = "roundRobin"
 
 
-class LogFormat(StrEnum):
+class LogFormat(Words):
     """One JSON object per line, or one line for people."""
 
     JSON = "json"
     TEXT = "text"
 
 
-class LogLevel(StrEnum):
+class LogLevel(Words):
     """The least urgent messages that are written."""
 
     DEBUG = "debug"
@@ -77,6 +78,25 @@ class ResolvConf(NamedTuple):
         return self.path
 
 
+class ServiceUpstream(NamedTuple):
+    """A Service of the cluster whose endpoints are asked themselves.
+
+    `address` and `port` are the Service's own, for as long as no endpoint is known; "" leaves the address to the API
+    server to tell.
+    """
+
+    namespace: str
+    name: str
+    address: str = ""
+    port: int = DNS_PORT
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+AnyUpstream = Upstream | ResolvConf | ServiceUpstream
+
+
 class Listen(NamedTuple):
     """Where pods ask: UDP and TCP on each of `addresses`; no `allowed_clients` means that everybody may."""
 
@@ -98,11 +118,11 @@ class Zone(NamedTuple):
     """Where questions under `names` go, and how long their answers may be remembered.
 
     `names` are lower-case and absolute, without the trailing dot; "." is the root. `serve_stale_seconds` of 0 means
-    that an expired answer is never served.
+    that an expired answer is never served, `queries_per_second` of 0 that questions are sent as they come.
     """
 
     names: tuple[str, ...]
-    upstreams: tuple[Upstream | ResolvConf, ...]
+    upstreams: tuple[AnyUpstream, ...]
     transport: Transport = Transport.TCP
     policy: Policy = Policy.SEQUENTIAL
     max_ttl: int = 30
@@ -110,6 +130,10 @@ class Zone(NamedTuple):
     attempt_timeout_seconds: float = 0.3
     timeout_seconds: float = 0.9
     serve_stale_seconds: float = 3600.0
+    search_completion: bool = False
+    filter_aaaa: bool = False
+    queries_per_second: int = 0
+    freshness: bool = False
 
 
 class Cache(NamedTuple):
@@ -131,10 +155,27 @@ class Node(NamedTuple):
 
 
 class Admin(NamedTuple):
-    """Where /metrics, /health, /ready and /cache are served."""
+    """Where /metrics, /health, /ready, /cache and /top are served; without `token_file` loopback is trusted.
+
+    `top`: keep count of who asks what; `owners_file`: whose addresses they are.
+    """
 
     address: str = "127.0.0.1"
     port: int = 9253
+    token_file: str = ""
+    top: bool = False
+    owners_file: str = ""
+
+
+class Kubernetes(NamedTuple):
+    """How to reach the API server, for zones that want something of it; "" is what a pod finds in its environment."""
+
+    server: str = ""
+    token_file: str = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - where it is
+    ca_file: str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+    node: str = ""
+    zone: str = ""
+    pods: bool = False
 
 
 class Log(NamedTuple):
@@ -158,5 +199,6 @@ class Config(NamedTuple):
     zones: tuple[Zone, ...] = DEFAULT_ZONES
     cache: Cache = Cache()
     node: Node = Node()
+    kubernetes: Kubernetes = Kubernetes()
     admin: Admin = Admin()
     log: Log = Log()

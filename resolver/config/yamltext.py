@@ -5,15 +5,22 @@ A key that is written twice is a mistake, where YAML would silently take the sec
 Python: the one built on libyaml crashes the process on deep nesting, and a file of forty lines takes milliseconds.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import yaml
 
 from resolver.config.problems import Problem
 
+MOST_DEEP: Final = 32
+"""Lists and mappings in each other. PyYAML's time grows with the square of it; a DaemonSet needs 15."""
+MOST_MERGED: Final = 1024
+"""Keys of a mapping with those that `<<` brings, which multiply where what is merged merges others."""
+_MERGE = "tag:yaml.org,2002:merge"
+
 
 class _Loader(yaml.SafeLoader):
-    """Collects repeated keys in `problems` instead of stopping at the first."""
+    """Collects repeated keys in `problems` instead of stopping at the first. RecursionError: nested too deeply."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -23,6 +30,28 @@ class _Loader(yaml.SafeLoader):
         if isinstance(node, yaml.MappingNode):
             self._find_repeated_keys(node)
         return super().construct_mapping(node, deep)
+
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:  # noqa: N803 - PyYAML's
+        if self.flow_level >= MOST_DEEP:
+            raise RecursionError
+        super().fetch_flow_collection_start(TokenClass)
+
+    def add_indent(self, column: int) -> bool:
+        if len(self.indents) > MOST_DEEP:
+            raise RecursionError
+        return bool(super().add_indent(column))
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        merged = 0
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                for each in value.value if isinstance(value, yaml.SequenceNode) else (value,):
+                    if isinstance(each, yaml.MappingNode):
+                        self.flatten_mapping(each)
+                        merged += len(each.value)
+                    if merged > MOST_MERGED:
+                        raise yaml.constructor.ConstructorError(None, None, "too many keys are merged", key.start_mark)
+        super().flatten_mapping(node)
 
     def _find_repeated_keys(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()
@@ -50,19 +79,80 @@ def parse_yaml(text: str) -> tuple[Any, tuple[Problem, ...]]:
 
     Nothing is raised. Text that is not YAML has the value None; a key that is written twice has its last value.
     """
-    try:
+
+    def read() -> tuple[Any, tuple[Problem, ...]]:
         loader = _Loader(text)
-        value = loader.get_single_data()
+        return loader.get_single_data(), tuple(loader.problems)
+
+    found = _or_problem(read)
+    return (None, (found,)) if isinstance(found, Problem) else found
+
+
+class Placed(str):
+    """A text with its place: the line of its beginning, from 1. `literal`: it is a block begun with `|` there.
+
+    Of such a block each line is a line of the file, the first one below `line`, indented by `indent` blanks.
+    """
+
+    __slots__ = ("indent", "line", "literal")
+    line: int
+    indent: int
+    literal: bool
+
+
+class _PlacingLoader(_Loader):
+    """Its texts are `Placed`; `lines` are those of the whole file."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.lines = text.splitlines()
+
+
+def _placed(loader: _PlacingLoader, node: yaml.ScalarNode) -> Placed:
+    found = Placed(loader.construct_scalar(node))
+    found.line = node.start_mark.line + 1
+    found.literal = node.style == "|"
+    found.indent = _indent_below(loader.lines, found.line) if found.literal else 0
+    return found
+
+
+_PlacingLoader.yaml_constructors = {**_Loader.yaml_constructors, "tag:yaml.org,2002:str": _placed}
+
+
+def _indent_below(lines: list[str], line: int) -> int:
+    """By how many blanks the first line below is indented that is not empty."""
+    below = next((each for each in lines[line:] if each.strip()), "")
+    return len(below) - len(below.lstrip(" "))
+
+
+def parse_documents(text: str) -> tuple[Any, ...] | Problem:
+    """Return the values of all documents in `text`, every text in them a `Placed`; or what is wrong with the YAML."""
+
+    def read() -> tuple[Any, ...]:
+        loader = _PlacingLoader(text)
+        found = []
+        while loader.check_data():  # type: ignore[no-untyped-call]
+            found.append(loader.get_data())
+        return tuple(found)
+
+    return _or_problem(read)
+
+
+_T = TypeVar("_T")
+
+
+def _or_problem(read: Callable[[], _T]) -> _T | Problem:
+    try:
+        return read()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return None, (Problem(_place(mark) if mark else "", f"not YAML: {error.problem or error.context}"),)
+        return Problem(_place(mark) if mark else "", f"not YAML: {error.problem or error.context}")
     except yaml.reader.ReaderError as error:
-        return None, (Problem("", f"not YAML: {error.reason} at character {error.position}"),)
+        return Problem("", f"not YAML: {error.reason} at character {error.position}")
     except RecursionError:
-        return None, (Problem("", "not usable: nested too deeply"),)
+        return Problem("", "not usable: nested too deeply")
     except (yaml.YAMLError, ValueError, LookupError, TypeError) as error:  # what `!!int x` and the like end in
-        return None, (Problem("", f"not YAML: {error}"),)
-    return value, tuple(loader.problems)
+        return Problem("", f"not YAML: {error}")
 
 
 def _place(mark: yaml.Mark) -> str:

@@ -210,7 +210,9 @@ def _read_any(packet: bytes, question: bytes, *, dnssec_ok: bool) -> Answer:
         ttls=tuple(ttls[:kept_ttls]),
         positive_ttl=positive_ttl,
         negative_ttl=None if walk.soa_ttl is None else min(walk.soa_ttl, walk.minimum),
-        rotation=_rotation(sections, qtype, ttls) if answer_count > 1 and kept_ttls == answer_count else None,
+        rotation=_rotation(sections, qtype, ttls[:kept_ttls])
+        if answer_count > 1 and kept_ttls == answer_count
+        else None,
         ede=walk.ede,
         has_opt=walk.has_opt,
     )

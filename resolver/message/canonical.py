@@ -8,6 +8,7 @@ under the canonical form only, so that they are found by all, and so that nobody
 from typing import Final
 
 from resolver.message import codes
+from resolver.message.query import MAX_NAME_BYTES, MOST_OPTIONS
 
 # Everything here is of a query without its ID, its tail.
 QUESTION_AT: Final = 10
@@ -69,13 +70,13 @@ def respelled(reply: bytes, query: bytes, question_bytes: int) -> bytes:
 
 def _question_end(tail: bytes) -> int:
     """Where the question ends; beyond the end of `tail` where it has no end."""
-    offset, size = QUESTION_AT, len(tail)
-    while offset < size:
+    offset, end = QUESTION_AT, min(len(tail), QUESTION_AT + MAX_NAME_BYTES)
+    while offset < end:
         length = tail[offset]
         if length == 0:
             return offset + 5
         offset += length + 1
-    return size + 5
+    return len(tail) + 5
 
 
 def _canonical_opt(tail: bytes, offset: int) -> bytes:
@@ -86,8 +87,10 @@ def _canonical_opt(tail: bytes, offset: int) -> bytes:
     if data + (tail[data - 2] << 8 | tail[data - 1]) != len(tail):
         return b""
     keepalive = False
+    options = 0
     while data < len(tail):
-        if data + 4 > len(tail):
+        options += 1
+        if options > MOST_OPTIONS or data + 4 > len(tail):
             return b""
         keepalive = keepalive or tail[data : data + 2] == b"\0\x0b"
         data += 4 + (tail[data + 2] << 8 | tail[data + 3])
@@ -96,5 +99,5 @@ def _canonical_opt(tail: bytes, offset: int) -> bytes:
     size = tail[offset + 3] << 8 | tail[offset + 4]
     size = min(max(size, codes.PLAIN_UDP_BYTES), codes.EDNS_UDP_BYTES)
     dnssec_ok = tail[offset + 7] & 0x80
-    options = _KEEPALIVE if keepalive else b"\0\0"
-    return _OPT_OWNER_TYPE + bytes((size >> 8, size & 0xFF, 0, 0, dnssec_ok, 0)) + options
+    shown = _KEEPALIVE if keepalive else b"\0\0"
+    return _OPT_OWNER_TYPE + bytes((size >> 8, size & 0xFF, 0, 0, dnssec_ok, 0)) + shown

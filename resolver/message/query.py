@@ -14,6 +14,10 @@ from resolver.message import codes
 HEADER = Struct("!HHHHHH")  # ID, flags, QDCOUNT, ANCOUNT, NSCOUNT, ARCOUNT
 HEADER_BYTES = 12
 MAX_NAME_BYTES = 255  # RFC 1035 section 2.3.4, length octets included
+MOST_OPTIONS = 32
+"""In an OPT record of a client. Those in use send one to four; each beyond costs more than the octets it takes."""
+MOST_ADDITIONALS = 8
+"""Records beside the question. Clients send an OPT record, and perhaps a signature."""
 _MAX_LABEL_BYTES = 63
 _KNOWN_OPTS = 64
 _TYPE_CLASS = Struct("!HH")
@@ -114,7 +118,7 @@ def salvage(packet: bytes) -> Query:
     question = b""
     if packet[4:6] != b"\0\0":
         offset = HEADER_BYTES
-        while offset < len(packet) and 0 < packet[offset] <= _MAX_LABEL_BYTES:
+        while offset < min(len(packet), HEADER_BYTES + MAX_NAME_BYTES) and 0 < packet[offset] <= _MAX_LABEL_BYTES:
             offset += packet[offset] + 1
         try:
             question = read_query(_BARE_HEADER + packet[HEADER_BYTES : offset + 5]).question
@@ -135,14 +139,16 @@ def _name_end(packet: bytes, offset: int) -> int:
         if length > _MAX_LABEL_BYTES:
             raise BadPacket("a compressed or reserved label in a query")
         offset += length + 1
-    if offset + 1 - start > MAX_NAME_BYTES:
-        raise BadPacket("a name of more than 255 octets")
+        if offset - start >= MAX_NAME_BYTES:
+            raise BadPacket("a name of more than 255 octets")
     return offset + 1
 
 
 @lru_cache(_KNOWN_OPTS)  # clients of one kind send the same one with every query; exceptions are not kept
 def _read_additional(records: bytes, count: int) -> Edns | None:
     """The OPT record among `count` additional records, if there is one; other records are stepped over."""
+    if count > MOST_ADDITIONALS:
+        raise BadPacket("too many additional records")
     edns = None
     offset = 0
     for _ in range(count):
@@ -169,7 +175,11 @@ def _read_additional(records: bytes, count: int) -> Edns | None:
 def _has_keepalive(packet: bytes, offset: int, end: int) -> bool:
     """Step over the options, which must fill the OPT record exactly; all but keepalive are ignored (RFC 6891)."""
     found = False
+    options = 0
     while offset < end:
+        options += 1
+        if options > MOST_OPTIONS:
+            raise BadPacket("too many EDNS options")
         if offset + 4 > end:
             raise BadPacket("an EDNS option that ends early")
         option, length = _OPTION.unpack_from(packet, offset)

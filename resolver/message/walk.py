@@ -5,6 +5,7 @@ them, and a hostile packet costs no more than its length times a small constant.
 whole of an answer depends on: the OPT record (RFC 6891) and the SOA record's negative TTL (RFC 2308).
 """
 
+from bisect import bisect_left
 from struct import Struct
 
 from resolver.message import codes
@@ -34,7 +35,8 @@ class Walk:
     Its methods raise BadPacket, and IndexError or struct.error where the packet ends inside a record.
     """
 
-    __slots__ = ("ede", "extended_rcode", "has_opt", "minimum", "offset", "packet", "question_name_bytes", "soa_ttl")
+    __slots__ = ("ede", "extended_rcode", "has_opt", "minimum", "offset", "packet", "question_name_bytes", "soa_ttl",
+                 "ttl_places", "_known", "_steps")  # fmt: skip
 
     def __init__(self, packet: bytes, offset: int) -> None:
         self.packet = packet
@@ -45,6 +47,10 @@ class Walk:
         self.has_opt = False
         self.extended_rcode = 0
         self.ede: tuple[int, bytes] | None = None
+        self._known: dict[int, tuple[int, int, int]] = {}
+        self._steps = 0
+        self.ttl_places: list[int] = []
+        """Where the TTLs stand that were met so far, in order."""
 
     def skip_name(self, offset: int) -> int:
         """The offset after a name, which has at most 255 octets and whose pointers lead backwards, so that they end."""
@@ -68,27 +74,68 @@ class Walk:
 
     def _follow(self, target: int, before: int, name_bytes: int) -> None:
         """Check the rest of a name of which `name_bytes` are known; it may lie in data that nobody has looked at."""
-        packet = self.packet
-        for _ in range(_MAX_JUMPS):
-            if not HEADER_BYTES <= target < before:
+        if not HEADER_BYTES <= target < before:
+            raise BadPacket("a compression pointer that does not lead backwards")
+        end, rest_bytes, _ = self._known.get(target) or self._explore(target)
+        if end > before:
+            # What comes after may be left out of our reply, or be changed.
+            raise BadPacket("a compression pointer to a name that does not end before it")
+        if name_bytes + rest_bytes > MAX_NAME_BYTES:
+            raise BadPacket("a name of more than 255 octets")
+
+    def _explore(self, place: int) -> tuple[int, int, int]:
+        """Look at the name at `place`, which nobody has pointed to yet, and at those that it goes on with.
+
+        (Where its own octets end, the octets of all of it, its pointers.) Each place is looked at once, however many
+        point there, and there are no more steps than octets in the packet.
+        """
+        known, trail = self._known, []
+        rest_bytes, jumps, before = 1, 0, len(self.packet)
+        while True:
+            met = known.get(place)
+            end, label_bytes, target = (met[0], 0, -1) if met is not None else self._piece(place)
+            if end > before:
+                raise BadPacket("a compression pointer to a name that does not end before it")
+            if met is not None:
+                rest_bytes, jumps = met[1], met[2] + 1
+                break
+            trail.append((place, end, label_bytes))
+            if target < 0:
+                break
+            if not HEADER_BYTES <= target < place:
                 raise BadPacket("a compression pointer that does not lead backwards")
-            at = before = target
-            while 0 < (length := packet[at]) < 64:
-                at += length + 1
-            name_bytes += at - target
-            if name_bytes >= MAX_NAME_BYTES:
+            place, before = target, place
+        found = (0, rest_bytes, jumps - 1)
+        for start, end, label_bytes in reversed(trail):
+            found = known[start] = (end, found[1] + label_bytes, found[2] + 1)
+            if found[1] > MAX_NAME_BYTES:
                 raise BadPacket("a name of more than 255 octets")
-            if length == 0:
-                return
-            if length < POINTER:
-                raise BadPacket("a reserved label type")
-            target = (length & 0x3F) << 8 | packet[at + 1]
-        raise BadPacket("a name in too many pieces")
+            if found[2] >= _MAX_JUMPS:
+                raise BadPacket("a name in too many pieces")
+        return found
+
+    def _piece(self, place: int) -> tuple[int, int, int]:
+        """The labels at `place`: (where they end with what follows them, their octets, where they go on or -1)."""
+        packet, at = self.packet, place
+        while 0 < (length := packet[at]) < 64:
+            at += length + 1
+            self._steps += 1
+        self._steps += 1
+        if self._steps > len(packet):
+            raise BadPacket("names that take more steps than there are octets")
+        end = at + (2 if length else 1)
+        ttl = bisect_left(self.ttl_places, place - 3)
+        if ttl < len(self.ttl_places) and self.ttl_places[ttl] < end:
+            raise BadPacket("a compression pointer to a TTL")  # which our reply changes, and the name with it
+        if length and length < POINTER:
+            raise BadPacket("a reserved label type")
+        return end, at - place, ((length & 0x3F) << 8 | packet[at + 1]) if length else -1
 
     def record(self) -> tuple[int, int, int, int]:
         """Step over one record: (type, TTL, offset of the TTL, offset of the data). RFC 1035 section 4.1.3."""
         fixed = self.skip_name(self.offset)
         rtype, _, ttl, length = _RECORD.unpack_from(self.packet, fixed)
+        self.ttl_places.append(fixed + 4)
         data = fixed + RECORD_BYTES
         self.offset = end = data + length
         if end > len(self.packet):

@@ -11,6 +11,7 @@ import socket
 from time import monotonic
 
 from resolver.engine import Engine
+from resolver.listen.backlog import Backlog
 from resolver.listen.mmsg import HEADER_WORDS, LENGTH_WORD, MESSAGES, Messages, client_of
 from resolver.listen.udp import PACKET_BYTES, UdpListener
 from resolver.listen.wildcard import Peer
@@ -64,7 +65,23 @@ class BatchedUdpListener(UdpListener):
             self._send_run(run, count)
         if hits:
             engine.spent(hits, monotonic() - now)
+        if count == MESSAGES and not self._closing_soon:
+            self.overload.notice()
         return count
+
+    def take(self, backlog: Backlog) -> bool:
+        """Read a batch into the backlog; whether it was a full one."""
+        batch = self._in
+        try:
+            count = batch.receive(self._descriptor)
+        except OSError as error:
+            self._count(error)
+            return True
+        data, words, put = batch.data, batch.words, backlog.put
+        for index, start, _, length_at, _ in batch.slots[:count]:
+            name = batch.name(index)
+            put(data[start : start + words[length_at]], (client_of(name), name))
+        return count == MESSAGES
 
     def _handle_slot(self, index: int, now: float) -> bool:
         """Handle a query that has no ready reply; whether its reply stands in the slot now."""

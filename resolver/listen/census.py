@@ -18,6 +18,7 @@ class Seen(NamedTuple):
     tcp_refused: Counter[str]
     tcp_ended: Counter[str]
     udp_lost: Counter[str]
+    udp_dropped: Counter[str]
     panics: int
 
 
@@ -26,7 +27,7 @@ class Census:
 
     def __init__(self) -> None:
         self._listeners: dict[Listener, None] = {}
-        self._gone = Seen(0, 0, Counter(), Counter(), Counter(), 0)
+        self._gone = Seen(0, 0, Counter(), Counter(), Counter(), Counter(), 0)
 
     def add(self, listener: Listener) -> None:
         """Count what this one sees."""
@@ -48,20 +49,20 @@ class Census:
 def _seen_by(listener: Listener) -> Seen:
     panics = listener.guard.failures
     if isinstance(listener, UdpListener):
-        return Seen(0, 0, Counter(), Counter(), Counter(listener.lost), panics)
+        return Seen(0, 0, Counter(), Counter(), Counter(listener.lost), Counter(listener.dropped), panics)
     refused = Counter({reason.name.lower(): number for reason, number in listener.refused.items()})
     refused.update({reason.lower(): number for reason, number in listener.accept_errors.items()})
     ended = Counter({reason.name.lower(): number for reason, number in listener.ended.items()})
-    return Seen(listener.connections, listener.accepted_total, refused, ended, Counter(), panics)
+    return Seen(listener.connections, listener.accepted_total, refused, ended, Counter(), Counter(), panics)
 
 
 def _sum(one: Seen, other: Seen) -> Seen:
     """Counters are added with their zeros: a reason that never occurred is a number, too."""
-    merged = [Counter(counts) for counts in one[2:5]]
-    for counts, more in zip(merged, other[2:5], strict=True):
+    merged = [Counter(counts) for counts in one[2:6]]
+    for counts, more in zip(merged, other[2:6], strict=True):
         counts.update(more)
-    refused, ended, lost = merged
+    refused, ended, lost, dropped = merged
     return Seen(
         other.tcp_connections + one.tcp_connections, one.tcp_accepted + other.tcp_accepted,
-        refused, ended, lost, one.panics + other.panics,
+        refused, ended, lost, dropped, one.panics + other.panics,
     )  # fmt: skip

@@ -36,11 +36,15 @@ class TcpClients:
         limits = self.limits
         return min(limits.unsent_bytes, limits.unsent_total_bytes // max(self.stuck, 1))
 
+    def has_all(self, client: str) -> bool:
+        """Whether a client has as many connections as it may have."""
+        return self._per_client.get(client, 0) >= self.limits.connections_per_client
+
     def admit(self, connection: Connection) -> Refusal | None:
         """Why a new connection may not stay; None: it may, and is counted until `forget`."""
         if not connection.client:
             return Refusal.GONE
-        if self._per_client[connection.client] >= self.limits.connections_per_client:
+        if self.has_all(connection.client):
             return Refusal.CLIENT_FULL
         if len(self._connections) >= self.limits.connections and not self.make_room():
             return Refusal.FULL

@@ -28,6 +28,8 @@ class TcpLimits(NamedTuple):
     """A pod needs one or a few: ten of them have to misbehave together before they take the places of others."""
     in_flight: int = 128
     """Queries per connection that are being looked up."""
+    turn_queries: int = 16
+    """Queries that are answered at a stretch, before other clients have their turn."""
     idle_seconds: float = TCP_IDLE_SECONDS
     message_seconds: float = 10.0
     """From a message's first byte to its last."""
@@ -42,6 +44,13 @@ class TcpLimits(NamedTuple):
     """A connection with more than this unsent is given up."""
     unsent_total_bytes: int = 8 * 1024 * 1024
     """What all stuck connections may have unsent together; each gets an equal share."""
+
+    @classmethod
+    def within(cls, descriptors: int) -> "TcpLimits":
+        """For a process that may have so many: half of them are for whatever else has to be open."""
+        usual = cls()
+        connections = max(1, min(usual.connections, descriptors // 2))
+        return cls(connections, max(1, connections * usual.connections_per_client // usual.connections))
 
 
 class Ending(Enum):
@@ -188,9 +197,15 @@ class Connection(asyncio.BufferedProtocol):
         """Answer what was read, as far as the limits let us."""
         limits, backlog, listener = self._listener.limits, self._backlog, self._listener
         restricted = listener.engine.restricted
-        hits = 0
-        while backlog and self._in_flight < limits.in_flight and self._stuck_since is None:
+        hits = handled = 0
+        while (
+            backlog
+            and handled < limits.turn_queries
+            and self._in_flight < limits.in_flight
+            and self._stuck_since is None
+        ):
             message = backlog.popleft()
+            handled += 1
             ready = listener.ready(message[2:])
             if (
                 ready is not None
@@ -204,6 +219,8 @@ class Connection(asyncio.BufferedProtocol):
                 self._handle(message, now)
         if hits:
             listener.engine.spent(hits, monotonic() - now)
+        if handled == limits.turn_queries and backlog and not self._out:
+            listener.loop.call_soon(self._end_turn)
         self._steer()
 
     def _handle(self, message: bytes, now: float) -> None:

@@ -128,7 +128,8 @@ class Holdings:
         The new place and the one before may overlap (0.0.0.0 instead of 127.0.0.1 on the same port): for the moment of
         binding our own sockets allow the port to be shared.
         """
-        if settings == self._admin_settings:
+        before = self._admin_settings
+        if before is not None and (settings.address, settings.port) == (before.address, before.port):
             return None
         family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
         own = [sock for sock in self._bound if sock.getsockname()[1] == settings.port]

@@ -12,6 +12,7 @@ import asyncio
 import errno
 import socket
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from resolver.engine import Engine
 from resolver.listen.clients import Refusal, TcpClients
@@ -20,12 +21,27 @@ from resolver.listen.guard import Guard
 from resolver.listen.sockets import TCP_BACKLOG
 from resolver.outcome import Via
 
+if TYPE_CHECKING:
+    from resolver.survey.survey import Survey
+
 READ_BYTES = 4096  # what a connection can have waiting: about a hundred queries
-ACCEPT_BATCH = 32  # connections per wake-up
+ACCEPT_BATCH = 8  # connections per wake-up: each takes a tenth of a millisecond until it is served
 _SWEEP_SECONDS = 1.0
 _ACCEPT_PAUSE_SECONDS = 1.0
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _LAST_TURNS = 3  # of the loop: its reader's registration, a connection's first read, its end
+
+
+def listen_tcp(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, engine: Engine, via: Via, clients: TcpClients,
+    survey: "Survey | None" = None,
+) -> "TcpListener":  # fmt: skip
+    """A listener; `survey` is told of what it sends."""
+    if survey is not None:
+        from resolver.listen.sampledtcp import SampledTcpListener  # noqa: PLC0415 - for those who want to know
+
+        return SampledTcpListener(loop, sock, engine, via, clients, survey)
+    return TcpListener(loop, sock, engine, via, clients)
 
 
 class TcpListener:
@@ -62,6 +78,10 @@ class TcpListener:
         self._pause: asyncio.TimerHandle | None = None
         self._closing = False
         self._left = asyncio.Event()
+
+    def connection(self) -> Connection:
+        """The protocol object of a new connection."""
+        return Connection(self)
 
     @property
     def connections(self) -> int:
@@ -100,7 +120,7 @@ class TcpListener:
         """Accept up to ACCEPT_BATCH connections that wait; how many there were."""
         for accepted in range(ACCEPT_BATCH):
             try:
-                sock, _ = self.sock.accept()
+                sock, address = self.sock.accept()
             except BlockingIOError:
                 return accepted
             except OSError as error:
@@ -110,6 +130,10 @@ class TcpListener:
                     self._pause_accepting()
                     return accepted
                 continue  # it was that connection's error, and it is gone
+            if self.clients.has_all(address[0]):  # before anything is made for it: whoever is refused tries again
+                self.refused[Refusal.CLIENT_FULL] += 1
+                sock.close()
+                continue
             sock.setblocking(False)
             task = self.loop.create_task(self._adopt(sock), name="adopt a TCP connection")
             self._adopting.add(task)
@@ -155,7 +179,7 @@ class TcpListener:
     async def _adopt(self, sock: socket.socket) -> None:
         """Hand an accepted socket to the loop; `admit` decides about it next."""
         try:
-            await self.loop.connect_accepted_socket(lambda: Connection(self), sock)
+            await self.loop.connect_accepted_socket(self.connection, sock)
         except OSError:
             sock.close()
             self.refused[Refusal.GONE] += 1

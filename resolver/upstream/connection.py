@@ -21,6 +21,10 @@ LATE_ANSWER_SECONDS = 5.0
 DRAIN_SECONDS = 2.0
 # A server that sends so much without answering anything is broken or hostile.
 MAX_USELESS_BYTES = 1024 * 1024
+# A message counts as so many at least: taking an empty one costs as much.
+_USELESS_MESSAGE_BYTES = 512
+# Answers that are handed out at a stretch, which takes 2 ms, when many have come at once.
+TURN_ANSWERS = 64
 # IDs in use, those of cancelled questions included: far below 65,536, so that a free one is found at once.
 MAX_IDS = 16_384
 
@@ -28,7 +32,7 @@ MAX_IDS = 16_384
 class PendingQuery:
     """The ticket of a question on a connection. Implements `transport.Ticket`."""
 
-    __slots__ = ("attempt", "connection", "heard", "id", "question")
+    __slots__ = ("_seen", "attempt", "connection", "heard", "id", "question")
 
     def __init__(self, connection: "Connection", query_id: bytes, question: bytes, attempt: Attempt) -> None:
         self.connection = connection
@@ -38,16 +42,27 @@ class PendingQuery:
         """None: answered, failed or cancelled."""
         self.heard = connection.reads
         """How often the connection had been heard of when this question was sent."""
+        self._seen = self.heard
 
     def cancel(self) -> None:
         if self.attempt is not None:
             self.attempt = None
             self.connection.forget(self)
 
-    def silent(self) -> None:
+    def silent(self) -> bool:
         """The connection is not trusted any more, unless something arrived on it since this question was sent."""
-        if self.attempt is not None and self.connection.reads == self.heard:
-            self.connection.suspect()
+        connection = self.connection
+        if self.attempt is None:
+            return False
+        if connection.reads == self.heard:
+            connection.suspect()
+        # Questions that nobody waits for any more keep their place, as they do at the server.
+        return connection.established and next(iter(connection.pending.values()), None) is self
+
+    def quiet(self) -> bool:
+        """See `transport.Ticket.quiet`."""
+        seen, self._seen = self._seen, self.connection.reads
+        return seen == self._seen
 
 
 class Owner(Interface):
@@ -67,7 +82,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_forgotten", "_frames", "_ids", "_loop", "_out", "_owner", "_transport", "_used", "_useless_bytes",
+        "_forgotten", "_frames", "_ids", "_loop", "_out", "_owner", "_transport", "_unread", "_used", "_useless_bytes",
         "closed", "deadline", "ignored", "open", "pending", "reads", "retire_at", "started_at", "suspected",
         "used_at", "waiting",
     )  # fmt: skip
@@ -87,6 +102,8 @@ class Connection:
         """Questions that somebody waits for."""
         self.reads = 0
         """How often something arrived."""
+        self._unread: deque[bytes] = deque()
+        """Messages that have arrived and wait for their turn."""
         self.ignored = 0
         """Messages that answered nothing."""
         self.open = False
@@ -107,6 +124,11 @@ class Connection:
     def connecting(self) -> bool:
         """Whether it may still become usable: questions may wait in it."""
         return self._transport is None and self.deadline is None and not self.closed
+
+    @property
+    def established(self) -> bool:
+        """Whether the server has taken it."""
+        return self._transport is not None
 
     def send(self, query: bytes, question: bytes, attempt: Attempt) -> PendingQuery:
         """Send `query`, given without its ID, in this turn of the loop or when the connection is made."""
@@ -170,6 +192,10 @@ class Connection:
         """It is over: tell the channel, then everyone who waits. Not to be called from inside `send`. Idempotent."""
         if self.closed:
             return
+        if self._unread:  # what has arrived is worth more than the news that no more will
+            unread = list(self._unread)
+            self._unread.clear()
+            self._take(unread)
         self.closed, self.open = True, False
         self._out.clear()
         self._owner.connection_closed(self)
@@ -212,14 +238,39 @@ class Connection:
 
     def data_received(self, data: bytes) -> None:
         self.reads += 1
+        packets = self._frames.feed(data)
+        if self._unread or len(packets) > TURN_ANSWERS:
+            self._put_off(packets)
+        else:
+            self._take(packets)
+
+    def _put_off(self, packets: list[bytes]) -> None:
+        """Take them a few at a time: clients have their turns in between."""
+        if not self._unread and self._transport is not None:
+            self._transport.pause_reading()
+            self._loop.call_soon(self._go_on)
+        self._unread.extend(packets)
+
+    def _go_on(self) -> None:
+        unread = self._unread
+        if self.closed:
+            return
+        self._take([unread.popleft() for _ in range(min(TURN_ANSWERS, len(unread)))])
+        if unread:
+            self._loop.call_soon(self._go_on)
+        elif self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _take(self, packets: list[bytes]) -> None:
+        """Hand answers to those who wait for them."""
         pending = self.pending
         matched = 0
-        for packet in self._frames.feed(data):
+        for packet in packets:
             query_id = packet[:2]
             ticket = pending.get(query_id)
             if ticket is None or not is_answer_to(packet, ticket.question):
                 self.ignored += 1
-                self._useless_bytes += len(packet) + 2
+                self._useless_bytes += max(len(packet), _USELESS_MESSAGE_BYTES)
                 continue
             del pending[query_id]
             matched += 1
@@ -231,6 +282,7 @@ class Connection:
         if matched:
             self._useless_bytes = 0
         elif self._useless_bytes > MAX_USELESS_BYTES:
+            self._unread.clear()
             self.abort()
         if self.deadline is not None and not self.waiting:
             self._finish()

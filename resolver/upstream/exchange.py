@@ -7,11 +7,11 @@ An Exchange owns every decision about retries; the code around it (`lookup`) onl
     exchange.failed(send, problem, now)  one of its sends ended without an answer
 
 A send that stays silent for `attempt_timeout` is hedged: the next server (or another connection to the same one) is
-asked as well, and whichever answers first wins. A send that fails at once is replaced at once by the next server; when
-all have failed at once, a short growing pause comes first. After the longest pause there is no other: servers that are
-known to be away are not worth the second after which pods ask elsewhere. A truncated UDP answer is asked again over
-TCP, an unreadable OPT record is left out, and a server that says SERVFAIL or REFUSED, or truncates over TCP as well, is
-not asked again for this question.
+asked as well, and whichever answers first wins; `hasten` makes that earlier. A send that fails at once is replaced at
+once by the next server; when all have failed at once, a short growing pause comes first. After the longest pause there
+is no other: servers that are known to be away are not worth the second after which pods ask elsewhere. A truncated UDP
+answer is asked again over TCP, an unreadable OPT record is left out, and a server that says SERVFAIL or REFUSED, or
+truncates over TCP as well, is not asked again for this question.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ MAX_SENDS: Final = 8
 """More tries than this for one question would load servers that are in trouble without helping the asker."""
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.16  # 20, 40, 80, 160: a server that restarts within 300 ms is not missed
+_KNOWS_NO_EDNS = (codes.FORMERR, codes.NOTIMP)  # without an OPT record: RFC 6891 section 6.2.2, RFC 2671 section 5.3
 _NETWORK_ERRORS = frozenset((Problem.REFUSED, Problem.UNREACHABLE, Problem.RESET, Problem.TLS, Problem.BACKING_OFF))
 
 
@@ -59,20 +60,30 @@ class Failed(NamedTuple):
     """No server could answer; the client gets SERVFAIL with this."""
 
     ede: Ede
+    telling: bool = True
+    """Whether the next question may expect the same; False: our own limits did not let us ask, or a server has come
+    back meanwhile.
+    """
 
 
 Step = Send | Wait | Finished | Failed
 
 
 class Exchange:
-    """The state of one question. `servers` are asked in the given order and named in errors by `str()`."""
+    """The state of one question. `servers` are asked in the given order and named in errors by `str()`.
+
+    `over_udp`: the zone's transport, so that what is truncated may be asked for again over TCP.
+    """
 
     __slots__ = ("_again", "_attempt_timeout", "_deadline", "_hedge_at", "_hopeless", "_in_flight", "_lame",
-                 "_last_send", "_next_server", "_pause", "_problem", "_refusal", "_result", "_sends", "_servers",
-                 "_started_at")  # fmt: skip
+                 "_last_send", "_next_server", "_over_udp", "_pause", "_problem", "_refusal", "_result", "_sends",
+                 "_servers", "_started_at")  # fmt: skip
 
-    def __init__(self, servers: Sequence[Any], attempt_timeout: float, timeout: float, now: float) -> None:
+    def __init__(
+        self, servers: Sequence[Any], attempt_timeout: float, timeout: float, now: float, *, over_udp: bool = False
+    ) -> None:
         self._servers = servers
+        self._over_udp = over_udp
         self._attempt_timeout = attempt_timeout
         self._started_at = now
         self._deadline = now + timeout
@@ -111,11 +122,11 @@ class Exchange:
         """`send` was answered."""
         self._in_flight -= 1
         facts = answer.facts
-        if facts.truncated and not send.over_tcp:
+        if facts.truncated and self._over_udp and not send.over_tcp:
             self._again = send._replace(over_tcp=True, hedged=None)
         elif facts.kind is not Kind.FAILURE and not facts.truncated:
             self._result = Finished(answer, send.server)
-        elif facts.rcode == codes.FORMERR and send.edns and not facts.has_opt:
+        elif facts.rcode in _KNOWS_NO_EDNS and send.edns and not facts.has_opt:
             self._again = send._replace(edns=False, hedged=None)
         else:
             self._refusal = (answer, send.server)
@@ -135,6 +146,10 @@ class Exchange:
             self._hopeless = self._pause > _LONGEST_PAUSE_SECONDS
             self._hedge_at = now + self._pause
             self._pause *= 2
+
+    def hasten(self, now: float) -> None:
+        """The last send will probably not be answered: do not wait for the rest of its time."""
+        self._hedge_at = now
 
     def _sent(self, send: Send, now: float) -> Send:
         self._last_send = send.number

@@ -1,7 +1,9 @@
 """One lookup per question, however many clients ask: a flight has one lookup and any number of waiters.
 
 Flights belong to nobody: a client that goes away cancels none, the others and the cache still want the answer. Their
-number is bounded; what does not fit is refused at once rather than queued.
+number is bounded; what does not fit is refused at once rather than queued. Nobody gets it all: a client may wait for
+as many as are free for the others (dynamic thresholds, Choudhury and Hahne, 1998), so that one that asks without end
+stops at half of what there is, two of them at two thirds, and whoever else comes finds room.
 """
 
 from collections.abc import Callable
@@ -33,15 +35,23 @@ class Flights(Generic[W, T]):
         land: Callable[[bytes, Route[Server], Result], T],
         deliver: Callable[[W, T], None],
         defect: T,
+        client_of: Callable[[W], str],
     ) -> None:
         self._lookups = lookups
+        self.start = lookups.start
+        """Starts the lookup of a flight."""
         self._land = land
         self._deliver = deliver
         self._defect = defect
+        self._client_of = client_of
         self._done = self._landed  # bound once, not for each flight
         self._waiters: dict[bytes, list[W]] = {}
+        self._held: dict[str, int] = {}
         self.waiting = 0
         self.rejected_total = 0
+        """Questions for which there was no room."""
+        self.unfair_total = 0
+        """Those of them for which there was room, but not for this client."""
         self.joined_total = 0
         """Questions that found their lookup already under way."""
 
@@ -54,28 +64,54 @@ class Flights(Generic[W, T]):
         The answer is delivered to `waiter` exactly once, later; None: nobody waits, the answer is for the cache.
         """
         waiters = self._waiters.get(key)
-        if self.waiting >= MAX_WAITERS or (waiters is None and len(self._waiters) >= MAX_FLIGHTS):
-            self.rejected_total += 1
+        free = MAX_WAITERS - self.waiting
+        if waiters is None:
+            free = min(free, MAX_FLIGHTS - len(self._waiters))
+        if waiter is None:
+            if free <= 0:
+                self.rejected_total += 1
+                return False
+        elif not self._hold(self._client_of(waiter), free):
             return False
-        if waiter is not None:
-            self.waiting += 1
+        elif waiters is not None:
+            waiters.append(waiter)
+            self.joined_total += 1
         if waiters is not None:
-            if waiter is not None:
-                waiters.append(waiter)
-                self.joined_total += 1
             return True
         self._waiters[key] = [] if waiter is None else [waiter]
         try:
-            self._lookups.start(key, route, self._done)
+            self.start(key, route, self._done, "" if waiter is None else self._client_of(waiter))
         except Exception:
             # Whoever asks next must not join a lookup that never began.
-            self.waiting -= len(self._waiters.pop(key))
+            self._release(self._waiters.pop(key))
             raise
         return True
 
+    def _hold(self, client: str, free: int) -> bool:
+        """Count one more that waits; False: there is no room, or this client has its share of it."""
+        held = self._held.get(client, 0)
+        if held >= free:
+            self.rejected_total += 1
+            self.unfair_total += free > 0
+            return False
+        self._held[client] = held + 1
+        self.waiting += 1
+        return True
+
+    def _release(self, waiters: list[W]) -> None:
+        held = self._held
+        for waiter in waiters:
+            client = self._client_of(waiter)
+            left = held[client] - 1
+            if left:
+                held[client] = left
+            else:
+                del held[client]
+        self.waiting -= len(waiters)
+
     def _landed(self, key: bytes, route: Route[Server], result: Result) -> None:
         waiters = self._waiters.pop(key)
-        self.waiting -= len(waiters)
+        self._release(waiters)
         try:
             landed = self._land(key, route, result)
         except Exception as error:  # noqa: BLE001 - see the class

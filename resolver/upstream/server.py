@@ -1,20 +1,26 @@
 """One upstream server over one transport: its channels to the wire, its health, and what it has been seen to do."""
 
 from collections.abc import Callable, Iterable, Iterator
-from random import random
 
 from resolver.config import Transport, Upstream
 from resolver.histogram import Histogram
+from resolver.upstream.chance import random
 from resolver.upstream.health import Health
+from resolver.upstream.suspects import TYPE_AND_CLASS_BYTES, Standing, Suspects
 from resolver.upstream.transport import Channel
 
-OpenChannel = Callable[[Upstream, Transport], Channel]
+OpenChannel = Callable[[Upstream, Transport, bool], Channel]
+"""(where, how, whether each question is to have a connection of its own)"""
+_ARPA = b"\4arpa\0"
+_UNKNOWN_SECONDS = 0.001  # to answer, before the first answer
+_REVERSE, _DEFAULT, _NAMED, _ASIDE, _ALONE = "reverse", "default", "named", "aside", "alone"
 
 
 class Server:
     """What a zone asks. Zones that name the same upstream and transport share one Server and its connections."""
 
-    __slots__ = ("_fallback", "_open", "channel", "durations", "health", "name", "probing", "transport", "upstream")
+    __slots__ = ("_fallback", "_lanes", "_open", "channel", "durations", "health", "name", "probing", "suspects",
+                 "transport", "upstream")  # fmt: skip
 
     def __init__(self, upstream: Upstream, transport: Transport, open_channel: OpenChannel) -> None:
         self.upstream = upstream
@@ -24,12 +30,40 @@ class Server:
         self.durations: dict[int, Histogram] = {}
         """Time from send to answer, by rcode."""
         self.probing = False
-        self.channel = open_channel(upstream, transport)
+        self.channel = open_channel(upstream, transport, False)
         self._open = open_channel
         self._fallback: Channel | None = None
+        self._lanes: dict[str, Channel] = {}
+        self.suspects = Suspects()
+        """Names that seem to hold up the questions behind them."""
 
     def __str__(self) -> str:
         return self.name
+
+    def channel_for(self, question: bytes, now: float, *, default: bool = False, over_tcp: bool = False) -> Channel:
+        """Where to ask a question (wire form) of a zone, of the `default` one or another; `over_tcp`: whatever the
+        transport.
+
+        Over TCP and TLS, names under arpa take a way of their own, and so do the default zone and all other zones.
+        CoreDNS takes the questions of a connection one after the other, and what is not the cluster's it forwards: a
+        name whose servers are far away or gone would hold up every Service asked for behind it. Names that were seen to
+        do that, or might, have ways of their own, too (`suspects`).
+        """
+        if self.transport is Transport.UDP:
+            return self.tcp_channel if over_tcp else self.channel
+        standing = self.suspects.standing(question, now) if self.suspects.watching else Standing.TRUSTED
+        if standing is not Standing.TRUSTED:
+            lane = _ASIDE if standing is Standing.ASIDE else _ALONE
+        elif question.endswith(_ARPA, 0, -TYPE_AND_CLASS_BYTES):
+            lane = _REVERSE
+        else:
+            lane = _DEFAULT if default else _NAMED
+        channel = self._lanes.get(lane)
+        if channel is None:
+            first = lane in (_DEFAULT, _NAMED) and self.channel not in self._lanes.values()
+            channel = self.channel if first else self._open(self.upstream, self.transport, lane in (_ASIDE, _ALONE))
+            self._lanes[lane] = channel
+        return channel
 
     @property
     def tcp_channel(self) -> Channel:
@@ -37,13 +71,20 @@ class Server:
         if self.transport is not Transport.UDP:
             return self.channel
         if self._fallback is None:
-            self._fallback = self._open(self.upstream, Transport.TCP)
+            self._fallback = self._open(self.upstream, Transport.TCP, False)
         return self._fallback
+
+    @property
+    def load(self) -> float:
+        """What one more question will probably take, in seconds: those before it, each as long as usual."""
+        latency = self.health.latency_seconds
+        return (self.channel.waiting + 1) * (_UNKNOWN_SECONDS if latency is None else latency)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
         """All that are open."""
-        return (self.channel,) if self._fallback is None else (self.channel, self._fallback)
+        fallback = () if self._fallback is None else (self._fallback,)
+        return (self.channel, *fallback, *(lane for lane in self._lanes.values() if lane is not self.channel))
 
     def answered(self, rcode: int, seconds: float, now: float) -> bool:
         """Count one answer. True: the server was down until now."""

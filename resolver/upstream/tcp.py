@@ -1,4 +1,5 @@
-"""The channel to one server over TCP or TLS: a few long-lived connections, each carrying many questions at once.
+"""The channel to one server over TCP or TLS: a few long-lived connections, each carrying many questions at once (or,
+`alone`, more of them with one question each).
 
 A question goes to the open connection with the fewest questions under way. Connections are replaced when they are old
 (so that load follows a cluster DNS that scales), when they are silent (dropped without a word), or when they close;
@@ -6,10 +7,10 @@ they are given up when idle. After a connect that failed, the next waits for a m
 """
 
 from asyncio import AbstractEventLoop, Protocol, Task, TimerHandle
-from random import SystemRandom
 from typing import TYPE_CHECKING, cast
 
 from resolver.config.values import Upstream
+from resolver.upstream.chance import uniform
 from resolver.upstream.connection import MAX_IDS, Connection
 from resolver.upstream.ids import QueryIds
 from resolver.upstream.sockets import connect_stream
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # "Clients SHOULD minimise the number of connections" (RFC 7766 section 6.2.2): one does nearly always; the others are
 # for bursts, for replacing an old connection, and for a second try beside a silent one.
 MAX_CONNECTIONS = 4
+# The same of a channel each of whose questions has one of its own, as long as there are as many.
+MAX_ALONE = 16
 # More questions than this on every connection: open another. CoreDNS works on the questions of one connection one
 # after the other, so a second connection also means a second core.
 SPREAD_AT = 64
@@ -38,16 +41,18 @@ BACKOFF_SECONDS = 0.05
 MAX_BACKOFF_SECONDS = 1.0
 TICK_SECONDS = 1.0
 
-_random = SystemRandom()
-
 
 class TcpChannel:
     """The connections to one server. Implements `transport.Channel`. With `tls` it speaks DNS over TLS (RFC 7858)."""
 
-    def __init__(self, upstream: Upstream, loop: AbstractEventLoop, tls: "SSLContext | None" = None) -> None:
+    def __init__(
+        self, upstream: Upstream, loop: AbstractEventLoop, tls: "SSLContext | None" = None, *, alone: bool = False
+    ) -> None:
         self._upstream = upstream
         self._loop = loop
         self._tls = tls
+        self._alone = alone
+        self._most = MAX_ALONE if alone else MAX_CONNECTIONS
         self._ids = QueryIds()
         self._connections: list[Connection] = []
         self._connects: dict[Connection, Task[None]] = {}
@@ -68,6 +73,8 @@ class TcpChannel:
         for connection in self._connections:
             if connection.open and connection.waiting < fewest and connection is not avoided:
                 best, fewest = connection, connection.waiting
+        if self._alone and (best is None or fewest):
+            best = self._unshared() or best
         if best is None or len(best.pending) >= MAX_IDS:
             chosen = self._other(avoided)
             if isinstance(chosen, Problem):
@@ -76,6 +83,14 @@ class TcpChannel:
         elif fewest >= SPREAD_AT and not self._connects and self._may_connect() is None:
             self._connect()  # for the questions to come: this one does not wait for it
         return best.send(query, question, attempt)
+
+    @property
+    def waiting(self) -> int:
+        """See `transport.Channel.waiting`."""
+        total = 0
+        for connection in self._connections:
+            total += connection.waiting
+        return total
 
     def close(self) -> None:
         """See `transport.Channel.close`."""
@@ -88,7 +103,7 @@ class TcpChannel:
         connections = self._connections
         return ChannelState(
             connections=len(connections) - len(self._connects),
-            in_flight=sum(connection.waiting for connection in connections),
+            in_flight=self.waiting,
             opened_total=self._opened_total,
             ignored_total=self._ignored_before + sum(connection.ignored for connection in connections),
         )
@@ -108,24 +123,31 @@ class TcpChannel:
             return avoided
         return problem
 
+    def _unshared(self) -> Connection | None:
+        """A new connection on which nobody else waits; None: there are as many as may be."""
+        for connection in self._connections:
+            if connection.connecting and not connection.waiting:
+                return connection
+        return self._connect() if self._may_connect() is None else None
+
     def _may_connect(self) -> Problem | None:
         if self._closed:
             return Problem.RESET
         if self._loop.time() < self._backoff_until:
             return Problem.BACKING_OFF
-        if len(self._connections) < MAX_CONNECTIONS or any(c.suspected for c in self._connections):
+        if len(self._connections) < self._most or any(c.suspected for c in self._connections):
             return None
         return Problem.FULL
 
     # -------------------------------------------------------------------------------------------- connecting
 
     def _connect(self) -> Connection:
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if len(self._connections) >= self._most:
             suspects = [connection for connection in self._connections if connection.suspected]
             suspects[0].abort(Problem.SILENT)  # the one that has been silent for the longest
         now = self._loop.time()
         connection = Connection(self, self._loop, self._ids, now)
-        connection.retire_at = now + _random.uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD) * MAX_AGE_SECONDS
+        connection.retire_at = now + uniform(1 - AGE_SPREAD, 1 + AGE_SPREAD) * MAX_AGE_SECONDS
         self._connections.append(connection)
         task = self._loop.create_task(self._establish(connection), name=f"connect to {self._upstream}")
         self._connects[connection] = task
@@ -156,7 +178,7 @@ class TcpChannel:
     def _connect_failed(self, connection: Connection, problem: Problem) -> None:
         self._failures += 1
         longest = min(BACKOFF_SECONDS * 2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
-        self._backoff_until = self._loop.time() + longest * _random.uniform(0.5, 1)
+        self._backoff_until = self._loop.time() + longest * uniform(0.5, 1)
         connection.fail(problem)
 
     def connection_opened(self, connection: Connection) -> None:

@@ -37,12 +37,21 @@ class Ticket(Protocol):
     def cancel(self) -> None:
         """Nobody waits for it any more. A late answer is dropped. Idempotent."""
 
-    def silent(self) -> None:
-        """No answer came in the time of one try: the transport may draw conclusions about the connection."""
+    def silent(self) -> bool:
+        """No answer came in the time of one try: the transport may draw conclusions about the connection. True: this is
+        the oldest question on it, so others may be waiting for its answer.
+        """
+
+    def quiet(self) -> bool:
+        """Whether nothing at all has arrived on its way since it was sent, or since this was last asked."""
 
 
 class Channel(Protocol):
     """The ways to one server over one transport."""
+
+    @property
+    def waiting(self) -> int:
+        """Questions that somebody waits for."""
 
     def send(self, query: bytes, question: bytes, attempt: Attempt, avoid: Ticket | None = None) -> Ticket:
         """Send `query` (without its two ID bytes) and match the response to `question` (wire form, lower case).

@@ -34,8 +34,13 @@ class Unsent:
     def cancel(self) -> None:
         self._attempt = None
 
-    def silent(self) -> None:
+    def silent(self) -> bool:
         """There is no connection to draw conclusions about."""
+        return False
+
+    def quiet(self) -> bool:
+        """Its attempt is told at once."""
+        return False
 
     def _report(self) -> None:
         attempt, self._attempt = self._attempt, None

@@ -30,7 +30,14 @@ class UdpChannel:
         self.loop = loop
         self.ids = QueryIds()
         self.in_flight = 0
+        self.heard_total = 0
+        """Answers, and what was told in their place."""
         self.ignored_total = 0
+
+    @property
+    def waiting(self) -> int:
+        """See `transport.Channel.waiting`."""
+        return self.in_flight
 
     def send(self, query: bytes, question: bytes, attempt: Attempt, avoid: Ticket | None = None) -> Ticket:
         """See `transport.Channel.send`. There is nothing to avoid: every question has a socket of its own."""
@@ -63,7 +70,7 @@ class UdpChannel:
 class UdpQuery:
     """A question and its socket. Implements `transport.Ticket`."""
 
-    __slots__ = ("_attempt", "_channel", "_datagrams", "_question", "id")
+    __slots__ = ("_attempt", "_channel", "_datagrams", "_question", "_seen", "id")
 
     def __init__(self, channel: UdpChannel, datagrams: socket.socket, question: bytes, attempt: Attempt) -> None:
         self._channel = channel
@@ -71,6 +78,7 @@ class UdpQuery:
         self._question = question
         self._attempt: Attempt | None = attempt
         self.id = channel.ids.take()
+        self._seen = channel.heard_total
         channel.in_flight += 1
         channel.loop.add_reader(datagrams, self._readable)
 
@@ -78,11 +86,18 @@ class UdpQuery:
         if self._attempt is not None:
             self._finish()
 
-    def silent(self) -> None:
+    def silent(self) -> bool:
         """A lost datagram says nothing about the next one."""
+        return False
+
+    def quiet(self) -> bool:
+        """See `transport.Ticket.quiet`: all questions to the server are of one way."""
+        seen, self._seen = self._seen, self._channel.heard_total
+        return seen == self._seen
 
     def _readable(self) -> None:
         """One datagram, or the ICMP message that took its place; the loop calls again while there are more."""
+        self._channel.heard_total += 1
         try:
             packet = self._datagrams.recv(RECEIVE_BYTES)
         except BlockingIOError:  # a datagram with a wrong checksum wakes us up and is gone

@@ -13,7 +13,8 @@ from resolver import __version__
 from resolver.histogram import Histogram
 from resolver.message import codes
 from resolver.nodestate import BypassResult
-from resolver.ops.families import Values, counter, gauge, histogram, merged
+from resolver.ops.families import Values, counter, gauge, histogram
+from resolver.ops.forwarding import forwarding
 from resolver.ops.process import process_metrics
 from resolver.ops.sources import Sources
 from resolver.outcome import Source
@@ -26,6 +27,7 @@ READY_ZONE = "cached"
 """The zone in the durations of ready replies, whose batches are timed without looking at zones."""
 _PYTHON = ".".join(map(str, sys.version_info[:3]))
 _NO_ZONE = "dropped"  # as in CoreDNS
+_OTHER = "(other)"  # which is no name of Kubernetes's
 _HITS = (Source.HIT, Source.STALE)
 _MISSES = (Source.UPSTREAM, Source.FAILURE)
 
@@ -48,10 +50,12 @@ class Exposition:
         """All metrics, each made when it is its turn."""
         yield from self._dns()
         yield from self._cache(entries)
-        yield from self._forward()
-        yield from self._upstreams()
+        yield from forwarding(self._sources)
         yield from self._listeners()
         yield from self._node()
+        yield from self._survey()
+        yield from self._cluster()
+        yield from _build()
         yield from self._resolver()
         yield from process_metrics()
 
@@ -114,66 +118,6 @@ class Exposition:
             entries[server, _cache_type(kind), zone, ""] += count
         yield gauge("coredns_cache_entries", "Answers that are remembered.", "server type zones view", entries)
 
-    def _forward(self) -> Iterator[str]:
-        sources = self._sources
-        yield counter(
-            "coredns_forward_max_concurrent_rejects_total", "Queries refused because too many were under way.", "",
-            {(): sources.engine.flights.rejected_total},
-        )  # fmt: skip
-        yield counter(
-            "coredns_forward_healthcheck_broken_total",
-            "Stale answers and failures given while all servers of a zone were down.", "",
-            {(): sources.pulse.broken_total},
-        )  # fmt: skip
-        durations: dict[Values, Histogram] = {}
-        failures: Counter[Values] = Counter()
-        for server in sources.servers:
-            failures["forward", str(server)] += server.health.failures_total
-            for rcode, took in server.durations.items():
-                key = ("forward", str(server), _rcode(rcode))
-                durations[key] = took if key not in durations else merged(durations[key], took)
-        yield histogram(
-            "coredns_proxy_request_duration_seconds", "From sending a question to an upstream to its answer.",
-            "proxy_name to rcode", durations,
-        )  # fmt: skip
-        yield counter(
-            "coredns_proxy_healthcheck_failures_total", "Questions and probes that an upstream left unanswered.",
-            "proxy_name to", failures,
-        )  # fmt: skip
-        yield counter(
-            "coredns_nodecache_setup_errors_total", "What of the node could not be set up.", "errortype",
-            _by_reason(sources.node().setup_errors),
-        )  # fmt: skip
-        yield gauge(
-            "coredns_build_info", "Stands for CoreDNS's, with the version of this resolver.",
-            "version revision goversion", {(__version__, "", ""): 1},
-        )  # fmt: skip
-
-    def _upstreams(self) -> Iterator[str]:
-        labels = "to transport"
-        servers = {(str(server), server.transport.value): server for server in self._sources.servers}
-        states = {key: [channel.snapshot() for channel in server.channels] for key, server in servers.items()}
-        yield gauge(
-            "nodelocaldns_upstream_healthy", "1 while an upstream answers.", labels,
-            {key: not server.health.down for key, server in servers.items()},
-        )  # fmt: skip
-        yield gauge(
-            "nodelocaldns_upstream_connections", "Open connections to an upstream (UDP: sockets).", labels,
-            {key: sum(state.connections for state in each) for key, each in states.items()},
-        )  # fmt: skip
-        yield gauge(
-            "nodelocaldns_upstream_in_flight", "Questions that an upstream has not answered yet.", labels,
-            {key: sum(state.in_flight for state in each) for key, each in states.items()},
-        )  # fmt: skip
-        yield counter(
-            "nodelocaldns_upstream_connections_opened_total", "Connections opened to an upstream.", labels,
-            {key: sum(state.opened_total for state in each) for key, each in states.items()},
-        )  # fmt: skip
-        yield counter(
-            "nodelocaldns_upstream_ignored_packets_total", "Packets that answered nothing that was asked.", labels,
-            {key: sum(state.ignored_total for state in each) for key, each in states.items()},
-        )  # fmt: skip
-
     def _listeners(self) -> Iterator[str]:
         state, engine = self._sources.listeners(), self._sources.engine
         yield counter(
@@ -183,6 +127,10 @@ class Exposition:
         yield counter(
             "nodelocaldns_udp_lost_total", "Replies (and reads) that the kernel refused.", "error",
             _by_reason(state.udp_lost_total),
+        )  # fmt: skip
+        yield counter(
+            "nodelocaldns_udp_dropped_total", "Queries for which there was no time.", "reason",
+            _by_reason(state.udp_dropped_total),
         )  # fmt: skip
         yield gauge("nodelocaldns_tcp_connections", "Open connections of clients.", "", {(): state.tcp_connections})
         yield counter(
@@ -213,18 +161,62 @@ class Exposition:
             "nodelocaldns_conntrack_bypass", "1 for what the last self-test of the bypass found.", "result",
             {(each.value,): each is node.bypass.result for each in BypassResult} if node.bypass else {},
         )  # fmt: skip
+        # From zero on: what appears with its first count has not increased, and no alert would see it.
+        repairs = {**({"interface": 0} if node.device else {}), **({} if node.rules is None else {"rules": 0})}
         yield counter(
             "nodelocaldns_node_repairs_total", "What was missing on the node and was put back.", "what",
-            _by_reason(node.repairs),
+            _by_reason({**repairs, **node.repairs}),
+        )  # fmt: skip
+        yield counter(
+            "coredns_nodecache_setup_errors_total", "What of the node could not be set up.", "errortype",
+            _by_reason(node.setup_errors),
+        )  # fmt: skip
+
+    def _survey(self) -> Iterator[str]:
+        """Who asks, where `admin.top` is on; metrics without samples elsewhere."""
+        survey = self._sources.survey
+        pods: dict[Values, float] = {}
+        namespaces: dict[Values, float] = {}
+        if survey is not None:
+            for owner, count in survey.seated_pods.counts().items():
+                pods[owner.namespace, owner.pod] = pods.get((owner.namespace, owner.pod), 0) + count
+            namespaces = {(each,): count for each, count in survey.seated_namespaces.counts().items()}
+            pods[_OTHER, _OTHER] = survey.total - sum(pods.values())
+            namespaces[(_OTHER,)] = survey.total - sum(namespaces.values())
+        yield counter(
+            "nodelocaldns_pod_queries_total", "Queries by pod, from a sample; of the busiest ones.", "namespace pod",
+            pods,
+        )  # fmt: skip
+        yield counter(
+            "nodelocaldns_namespace_queries_total", "Queries by namespace, from a sample.", "namespace", namespaces
+        )
+
+    def _cluster(self) -> Iterator[str]:
+        """Of what is watched in the cluster; metrics without samples where nothing is."""
+        cluster = self._sources.cluster()
+        yield gauge(
+            "nodelocaldns_cluster_watching", "1 while this is kept up to date with the API server.", "what",
+            {(what,): ok for what, ok in cluster.watches.items()},
+        )  # fmt: skip
+        freshness = self._sources.engine.freshness
+        yield counter(
+            "nodelocaldns_cluster_changed_names_total", "Names whose answers a change in the cluster has changed.", "",
+            {(): freshness.changed_total},
+        )  # fmt: skip
+        yield counter(
+            "nodelocaldns_cluster_forgotten_total", "Answers that were forgotten for that.", "",
+            {(): freshness.forgotten_total},
+        )  # fmt: skip
+        yield gauge(
+            "nodelocaldns_service_endpoints", "Endpoints of a Service that are ready, and those that this node asks.",
+            "service state",
+            {(service, state): count for state, counts in (("ready", cluster.ready), ("asked", cluster.chosen))
+             for service, count in counts.items()},
         )  # fmt: skip
 
     def _resolver(self) -> Iterator[str]:
         sources, engine = self._sources, self._sources.engine
         reload, flights = sources.reload, sources.engine.flights
-        yield gauge(
-            "nodelocaldns_build_info", "The version of this resolver.", "version python",
-            {(__version__, _PYTHON): 1},
-        )  # fmt: skip
         simple: tuple[tuple[str, str, float], ...] = (
             ("config_last_reload_successful", "1 if the last change of the file was taken over.", reload.successful),
             ("config_last_reload_success_timestamp_seconds", "When one last was (Unix time).", reload.succeeded_at),
@@ -246,7 +238,7 @@ class Exposition:
             _by_reason(reload.results),
         )  # fmt: skip
         yield counter(
-            "nodelocaldns_workers_replaced_total", "Workers that died or stood still.", "reason",
+            "nodelocaldns_workers_replaced_total", "Workers that died, stood still or never began.", "reason",
             _by_reason(sources.replaced()),
         )  # fmt: skip
         yield counter(
@@ -265,6 +257,16 @@ class Exposition:
                 values = key(labels)
                 sums[values] = sums.get(values, 0) + cell[0]
         return sums
+
+
+def _build() -> Iterator[str]:
+    yield gauge(
+        "nodelocaldns_build_info", "The version of this resolver.", "version python", {(__version__, _PYTHON): 1}
+    )
+    yield gauge(
+        "coredns_build_info", "Stands for CoreDNS's, with the version of this resolver.",
+        "version revision goversion", {(__version__, "", ""): 1},
+    )  # fmt: skip
 
 
 def _by_reason(counts: Mapping[str, int]) -> Mapping[Values, int]:

@@ -11,12 +11,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterable
-from json import dumps
 from time import monotonic
 from typing import Final
 
 from resolver.cache.store import Store
 from resolver.engine import Engine
+from resolver.lean.jsontext import indented
 from resolver.message import codes, names
 from resolver.message.ask import write_identity_query
 from resolver.nodestate import NodeState
@@ -36,7 +36,10 @@ _REPLY_BYTES = 512
 
 
 class Health:
-    """The handler for /health. `places` gives where the resolver listens now, `node` what is known of the node."""
+    """The handler for /health. `places` gives where the resolver listens now, `node` what is known of the node.
+
+    `shared`: siblings listen at the same places, and the kernel gives the question to any of them.
+    """
 
     def __init__(
         self,
@@ -44,11 +47,13 @@ class Health:
         pulse: Pulse,
         *,
         node: Callable[[], NodeState] = NodeState,
+        shared: bool = False,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._places = places
         self._pulse = pulse
         self._node = node
+        self._silent = ", of this worker or a sibling" if shared else ""
         self._answer_seconds = answer_seconds
         self._lock = asyncio.Lock()
         self._known: Response | None = None
@@ -71,7 +76,9 @@ class Health:
         places = list(self._places())
         found = await asyncio.gather(*(ask_itself(place, self._answer_seconds) for place in places))
         reasons = [
-            f"{_text(place)}: {took}" for place, took in zip(places, found, strict=True) if isinstance(took, str)
+            f"{_text(place)}: {took}{self._silent}"
+            for place, took in zip(places, found, strict=True)
+            if isinstance(took, str)
         ]
         if not places:
             reasons.append("not listening yet")
@@ -89,7 +96,7 @@ class Health:
                 ],
                 "loopLagMilliseconds": round(self._pulse.lag_seconds * 1000, 3),
                 "worstLoopLagOfTheMinuteMilliseconds": round(self._pulse.worst_lag_seconds * 1000, 3),
-                "node": _show_node(self._node(), monotonic()),
+                "node": show_node(self._node(), monotonic()),
             },
             ok=not reasons,
         )
@@ -117,8 +124,8 @@ async def ask_itself(place: Place, seconds: float) -> float | str:
         return error.strerror or str(error)
 
 
-def _show_node(node: NodeState, now: float) -> dict[str, object]:
-    """A detail only, whatever it says: a restart would not put back what the node's keeper cannot."""
+def show_node(node: NodeState, now: float) -> dict[str, object]:
+    """The node as values of JSON. On /health a detail only: a restart would not put back what its keeper cannot."""
     shown: dict[str, object] = {"ok": node.ok, "device": node.device, "missingAddresses": list(node.missing)}
     shown["rules"] = node.rules
     if node.bypass is not None:
@@ -149,28 +156,31 @@ class Readiness:
 
     async def show(self, _: Request) -> Response:
         """Whether pods can be told to ask here."""
-        reasons = []
-        if self.starting:
-            reasons.append("starting")
-        if self.draining:
-            reasons.append("draining")
+        reasons = self.reasons()
         zones = []
         for route in self._engine.routes.all:
-            up = any(not server.health.down for server in route.servers)
+            up = _is_up(route)
             stale = not up and self._has_stale(route)
-            if not up and not stale:
-                reasons.append(f"zone {route.label} has no upstream that answers, and no answers to stand in")
             zones.append(
                 {
                     "zone": route.label,
                     "names": [names.to_text(name) for name in route.names],
                     "usable": up or stale,
                     "fromMemoryOnly": stale,
-                    "servers": [_show_server(server) for server in route.servers],
+                    "servers": [show_server(server) for server in route.servers],
                 }
             )
         status = "not ready" if reasons else "ready"
         return _json({"status": status, "reasons": reasons, "zones": zones}, ok=not reasons)
+
+    def reasons(self) -> list[str]:
+        """Why pods should not be told to ask here; empty: they can be."""
+        found = [word for word, holds in (("starting", self.starting), ("draining", self.draining)) if holds]
+        return found + [
+            f"zone {route.label} has no upstream that answers, and no answers to stand in"
+            for route in self._engine.routes.all
+            if not _is_up(route) and not self._has_stale(route)
+        ]
 
     def _has_stale(self, route: Route[Server]) -> bool:
         """Whether something of a zone could be served stale. Looked up at most once per second: it reads the store."""
@@ -181,11 +191,16 @@ class Readiness:
         return route.zone.serve_stale_seconds > 0 and route.label in self._stale_zones
 
 
+def _is_up(route: Route[Server]) -> bool:
+    return any(not server.health.down for server in route.servers)
+
+
 def _zones_in(store: Store, now: float) -> set[str]:
     return {entry.label for entry in store if now < entry.stale_until}
 
 
-def _show_server(server: Server) -> dict[str, object]:
+def show_server(server: Server) -> dict[str, object]:
+    """A server as values of JSON."""
     latency = server.health.latency_seconds
     states = [channel.snapshot() for channel in server.channels]
     return {
@@ -204,4 +219,4 @@ def _text(place: Place) -> str:
 
 
 def _json(value: dict[str, object], *, ok: bool) -> Response:
-    return Response(200 if ok else 503, dumps(value, indent=2), JSON)
+    return Response(200 if ok else 503, indented(value), JSON)

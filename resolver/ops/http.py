@@ -10,15 +10,17 @@ import logging
 import socket
 import time
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Final
 
 import h11
 
+from resolver.ops.access import Access
 from resolver.ops.requests import HttpProblem, Response, Routes, find_handler, read_request
 
-HEAD_BYTES: Final = 8 * 1024
+HEAD_BYTES: Final = 4 * 1024
 """The longest request line with its header fields."""
+HEAD_LINES: Final = 128
+"""The most header fields, which take a millisecond to read; without this bound there is room for ten times as many."""
 BODY_BYTES: Final = 16 * 1024
 """The longest request body; none of the endpoints reads it."""
 CONNECTIONS: Final = 32
@@ -30,7 +32,7 @@ HANDLER_SECONDS: Final = 10.0
 WRITE_SECONDS: Final = 10.0
 """How long a client may take to read a response."""
 _LINGER_SECONDS = 1.0
-_READ_BYTES = 4 * 1024
+_READ_BYTES = 1024  # what comes in one piece with the last of a head is read with it
 _SAFE_TO_SEND = (h11.IDLE, h11.SEND_RESPONSE)
 
 _log = logging.getLogger(__name__)
@@ -43,18 +45,22 @@ class AdminServer:
         self,
         routes: Routes,
         *,
+        access: Access | None = None,
         connections: int = CONNECTIONS,
         idle_seconds: float = IDLE_SECONDS,
         request_seconds: float = REQUEST_SECONDS,
         write_seconds: float = WRITE_SECONDS,
     ) -> None:
         self.routes = routes
+        self.access = access if access is not None else Access()
         self.idle_seconds = idle_seconds
         self.request_seconds = request_seconds
         self.write_seconds = write_seconds
         self._most_connections = connections
         self._connections: dict[_Connection, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
+        self.leaving = False
+        """Whether connections end with the request that they serve."""
 
     async def start(self, address: str, port: int) -> None:
         """Listen on an IP address; raises OSError."""
@@ -68,6 +74,20 @@ class AdminServer:
     def sockets(self) -> tuple[socket.socket, ...]:
         """The listening sockets; none before `start` and after `close`."""
         return () if self._server is None else tuple(self._server.sockets)
+
+    async def leave(self, seconds: float) -> None:
+        """Accept no more: another process does. What was accepted is served, within so many seconds; then `close`."""
+        if self._server is None:
+            return
+        self.leaving = True
+        self._server.close()
+        deadline = time.monotonic() + seconds
+        await asyncio.sleep(0)  # what was accepted just now is about to be told to us
+        while owed := [task for connection, task in self._connections.items() if connection.owes]:
+            if (left := deadline - time.monotonic()) <= 0:
+                break
+            await asyncio.wait(owed, timeout=left)
+        await self.close()
 
     async def close(self) -> None:
         """Stop listening and end all connections. Idempotent."""
@@ -107,18 +127,26 @@ class _Connection:
         self.peer: str = peer[0] if peer else ""
         self.idle = True
         self.idle_since = time.monotonic()
+        self._served = False
         self._server = server
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
         self._head_only = False
+        self._head_lines = 0
+
+    @property
+    def owes(self) -> bool:
+        """Whether a request is being served, or the first one is on its way."""
+        return not (self.idle and self._served)
 
     async def run(self) -> None:
         """Serve until either side ends it. Raises nothing but CancelledError."""
         # No buffer above zero: `drain` then means that the client (or its kernel) has taken the whole response.
         self._writer.transport.set_write_buffer_limits(0)
         try:
-            while await self._exchange():
+            while await self._exchange() and not self._server.leaving:
+                self._served = True
                 self._http.start_next_cycle()
             self._writer.close()
         except OSError:
@@ -156,6 +184,7 @@ class _Connection:
         self.idle = not self._http.trailing_data[0]
         self.idle_since = time.monotonic()
         self._head_only = False
+        self._head_lines = 0
         request: h11.Request | None = None
         body_bytes = 0
         try:
@@ -163,12 +192,15 @@ class _Connection:
                 self._server.idle_seconds if self.idle else self._server.request_seconds
             ) as deadline:
                 while True:
-                    event = await self._next_event(deadline)
+                    event = await self._next_event(deadline, in_head=request is None)
                     if isinstance(event, h11.Request):
                         request = event
                         self._head_only = event.method == b"HEAD"
                         if self._http.they_are_waiting_for_100_continue:
                             raise HttpProblem(417, "send the request without Expect")
+                        if any(name == b"transfer-encoding" for name, _ in event.headers):
+                            # Nobody here reads a body, and one in chunks of an octet each takes 0.1 s to step over.
+                            raise HttpProblem(411, "send a body with Content-Length, or none")
                     elif isinstance(event, h11.Data):
                         body_bytes += len(event.data)
                         if body_bytes > BODY_BYTES:
@@ -180,7 +212,9 @@ class _Connection:
                 return None
             raise HttpProblem(408, f"the request was not complete in {self._server.request_seconds:g} s") from None
 
-    async def _next_event(self, deadline: asyncio.Timeout) -> h11.Event | type[h11.PAUSED] | type[h11.NEED_DATA]:
+    async def _next_event(
+        self, deadline: asyncio.Timeout, *, in_head: bool
+    ) -> h11.Event | type[h11.PAUSED] | type[h11.NEED_DATA]:
         while True:
             event = self._http.next_event()
             if event is not h11.NEED_DATA:
@@ -189,11 +223,15 @@ class _Connection:
             if self.idle and data:
                 self.idle = False
                 deadline.reschedule(asyncio.get_running_loop().time() + self._server.request_seconds)
+            self._head_lines += data.count(b"\n") if in_head else 0
+            if self._head_lines > HEAD_LINES:
+                raise HttpProblem(431, f"a request has at most {HEAD_LINES} header fields here")
             self._http.receive_data(data)
 
     async def _handle(self, request: h11.Request) -> Response:
         asked = read_request(request.method.decode("ascii"), request.target.decode("ascii"), self.peer)
         handler = find_handler(self._server.routes, asked)
+        self._server.access.check(asked, _fields(request))
         try:
             async with asyncio.timeout(HANDLER_SECONDS):
                 return await handler(asked)
@@ -219,7 +257,7 @@ class _Connection:
         ]
         if last:
             headers.append(("Connection", "close"))
-        reason = HTTPStatus(response.status).phrase.encode()
+        reason = _phrase(response.status)
         head = h11.Response(status_code=response.status, headers=headers, reason=reason)
         parts = [self._http.send(head)]
         if not self._head_only:
@@ -237,3 +275,21 @@ class _Connection:
                     self._writer.write_eof()
                 while await self._reader.read(_READ_BYTES):
                     pass
+
+
+def _fields(request: h11.Request) -> dict[str, str]:
+    """Header fields by name in lower case; of one that is there twice, all values: then it is nobody's token."""
+    fields: dict[str, str] = {}
+    for raw, value in request.headers:
+        name, text = raw.decode("ascii"), value.decode("latin-1")
+        fields[name] = f"{fields[name]}, {text}" if name in fields else text
+    return fields
+
+
+def _phrase(status: int) -> bytes:
+    """The words beside a status, which nobody reads but people."""
+    if status == 200:
+        return b"OK"
+    from http import HTTPStatus  # noqa: PLC0415 - an enumeration of 0.1 MiB that a healthy resolver does without
+
+    return HTTPStatus(status).phrase.encode()

@@ -3,9 +3,10 @@
 import logging
 from functools import partial
 
+from resolver.events import Value
 from resolver.message import codes, names
 from resolver.message.query import HEADER_BYTES, Query
-from resolver.ops.logs import QUERY_LOG, Value
+from resolver.ops.logs import QUERY_LOG
 from resolver.outcome import Source, Via
 
 _queries = logging.getLogger(QUERY_LOG)

@@ -10,7 +10,7 @@ from time import time  # noqa: TID251 - a point in time for people and dashboard
 from typing import Any, NamedTuple
 
 from resolver.config import Config, ConfigError, restart_needed
-from resolver.ops.logs import event
+from resolver.events import event
 from resolver.ops.watch import FileWatch
 
 _log = logging.getLogger(__name__)

@@ -1,12 +1,17 @@
 """What the metrics are made from: the parts that count, and what they are asked at each scrape."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from resolver.clusterstate import ClusterState
 from resolver.engine import Engine
 from resolver.nodestate import NodeState
 from resolver.ops.pulse import Pulse
+from resolver.ops.recent import Change
 from resolver.upstream.server import Server
+
+if TYPE_CHECKING:
+    from resolver.survey.survey import Survey
 
 
 class ReloadState(Protocol):
@@ -36,6 +41,8 @@ class ListenerState(NamedTuple):
     """Connections that we ended, by reason."""
     udp_lost_total: Mapping[str, int] = {}
     """Replies (or reads) that the kernel refused, by the name of its error."""
+    udp_dropped_total: Mapping[str, int] = {}
+    """Queries that were not answered for want of time, by where they waited."""
     panics_total: int = 0
     """Packets that made the engine raise."""
 
@@ -54,4 +61,10 @@ class Sources(NamedTuple):
     """What the process with the privileges last said about the node."""
     replaced: Callable[[], Mapping[str, int]] = dict
     """Workers that the supervisor had to replace, by reason."""
+    cluster: Callable[[], ClusterState] = ClusterState
+    """What the informer has found out."""
     log_dropped: Callable[[], int] = int
+    changes: Callable[[], list[Change]] = list
+    """The latest changes of state, the newest first."""
+    survey: "Survey | None" = None
+    """Who asks what, where somebody wants to know."""

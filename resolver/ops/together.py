@@ -6,26 +6,12 @@ is remembered (or forgotten) is put together.
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 from resolver.ops.requests import Handler, Request, Response, Routes
-
-# Of these there is one truth for all workers, or the worst counts; everything else is added up.
-_GREATEST = (
-    "nodelocaldns_build_info", "coredns_build_info", "nodelocaldns_config_", "nodelocaldns_event_loop_lag_seconds",
-    "process_max_fds", "python_info", "coredns_nodecache_", "nodelocaldns_node_", "nodelocaldns_conntrack_bypass",
-)  # fmt: skip
-_LEAST = ("nodelocaldns_upstream_healthy", "process_start_time_seconds")
-
-
-class Answered(NamedTuple):
-    """What one sibling said."""
-
-    worker: int
-    status: int
-    """0: it did not answer, and the body says why."""
-    body: str
+from resolver.ops.sums import Answered, Sums
 
 
 class Siblings(Protocol):
@@ -33,61 +19,47 @@ class Siblings(Protocol):
 
     index: int
     """The number of this one."""
+    sums: str
+    """What its predecessor in this place has kept (`Sums.kept`)."""
 
     async def ask(self, request: Request) -> Sequence[Answered]:
         """What each of the others says; never raises."""
 
+    def keep(self, sums: str) -> None:
+        """Have somebody keep this for who comes into this place next."""
+
 
 def together(routes: Routes, siblings: Siblings) -> Routes:
     """The same routes, answered for all workers."""
-    return {place: _asking_all(handler, siblings) for place, handler in routes.items()}
+    sums, lock = Sums(siblings.sums), asyncio.Lock()
+
+    async def add_up(answers: Sequence[Answered]) -> str:
+        async with lock:
+            told = await asyncio.to_thread(sums.told, answers)
+            siblings.keep(sums.kept())
+            return told
+
+    return {place: _asking_all(handler, siblings, add_up) for place, handler in routes.items()}
 
 
-def _asking_all(handler: Handler, siblings: Siblings) -> Handler:
+def _asking_all(
+    handler: Handler, siblings: Siblings, add_up: Callable[[Sequence[Answered]], Awaitable[str]]
+) -> Handler:
     async def show(request: Request) -> Response:
         # First here: a request that cannot be served raises, and then nobody else is asked.
         own = await handler(request)
         others = await siblings.ask(request)
         body = own.body if isinstance(own.body, str) else own.body.decode()
-        answers = sorted([Answered(siblings.index, own.status, body), *others])
+        answers = sorted([Answered(siblings.index, own.status, body, os.getpid()), *others])
         if request.path == "/metrics":
-            texts = [answer.body for answer in answers if answer.status]
-            merged = await asyncio.to_thread(add_up, texts)
-            return own._replace(body=merged)
+            return own._replace(body=await add_up(answers))
+        if request.path == "/status":
+            return _figures(own, answers)
         if request.path in ("/health", "/ready"):
             return _states(own, answers)
         return _contents(own, answers)
 
     return show
-
-
-def add_up(texts: Iterable[str]) -> str:
-    """One exposition in Prometheus's text format out of several that were made by the same code."""
-    head: dict[str, list[str]] = {}  # by family, in the order in which they were met
-    samples: dict[str, dict[str, float]] = {}
-    for text in texts:
-        family = ""
-        for line in text.splitlines():
-            if line.startswith("#"):
-                family = line.split(" ", 3)[2]
-                lines = head.setdefault(family, [])
-                if line not in lines:
-                    lines.append(line)
-            elif line:
-                key, _, value = line.rpartition(" ")
-                values = samples.setdefault(family, {})
-                values[key] = _both(family, values[key], float(value)) if key in values else float(value)
-    out: list[str] = []
-    for family, lines in head.items():
-        out += lines
-        out += (f"{key} {value!r}" for key, value in samples.get(family, {}).items())
-    return "\n".join(out) + "\n"
-
-
-def _both(family: str, one: float, other: float) -> float:
-    if family.startswith(_GREATEST):
-        return max(one, other)
-    return min(one, other) if family.startswith(_LEAST) else one + other
 
 
 def _states(own: Response, answers: Sequence[Answered]) -> Response:
@@ -102,6 +74,15 @@ def _states(own: Response, answers: Sequence[Answered]) -> Response:
     good = next((state["status"] for state in states if not state["reasons"]), "")
     page = {"status": bad or good, "reasons": reasons, "workers": states}
     return own._replace(status=503 if bad else 200, body=json.dumps(page, indent=2))
+
+
+def _figures(own: Response, answers: Sequence[Answered]) -> Response:
+    """/status: see there."""
+    from resolver.ops.figures import together as all_figures  # noqa: PLC0415 - for those who look
+
+    page = all_figures([json.loads(answer.body) for answer in answers if answer.status])
+    page["silentWorkers"] = [answer.worker for answer in answers if not answer.status]
+    return own._replace(body=json.dumps(page))
 
 
 def _contents(own: Response, answers: Sequence[Answered]) -> Response:

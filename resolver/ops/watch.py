@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import asyncio
 
 MOST_BYTES = 1 << 20
+SECOND_LOOK_SECONDS = 0.25
+"""After a change was seen for the first time: servers named in a resolv.conf may have been replaced."""
 
 _Stat = tuple[int, int, int, int, int]
 
@@ -78,15 +80,19 @@ class FileWatch:
     def _tick(self, loop: "asyncio.AbstractEventLoop") -> None:
         # First the next timer: a callback that raises is the loop's to report and does not end the watch.
         self._timer = loop.call_later(self._interval_seconds, self._tick, loop)
-        self.poll()
+        if self.poll() and self._interval_seconds > SECOND_LOOK_SECONDS:
+            self._timer.cancel()
+            self._timer = loop.call_later(SECOND_LOOK_SECONDS, self._tick, loop)
 
-    def poll(self) -> None:
-        """Look once. What is new is acted on when the next poll sees the same."""
+    def poll(self) -> bool:
+        """Look once. What is new is acted on when the next poll sees the same. True: something was new."""
         now = self._look()
         if now != self._last:
             self._last, self._settled = now, False
-        elif not self._settled:
+            return True
+        if not self._settled:
             self._read(even_if_known=False)
+        return False
 
     def read_now(self) -> None:
         """Read at once and call back in any case, with the text or with the reason why there is none (for SIGHUP)."""

@@ -6,21 +6,25 @@ closed so that everything that was read is answered. What each part does is writ
 
 import asyncio
 import logging
+import resource
 import socket
 from asyncio import AbstractEventLoop
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from resolver.config import Config, Transport, Upstream
 from resolver.engine import Engine
+from resolver.events import event
 from resolver.listen.census import Census, Listener
 from resolver.listen.clients import TcpClients
+from resolver.listen.connection import TcpLimits
 from resolver.listen.holdings import Place
 from resolver.listen.sockets import open_udp
-from resolver.listen.tcp import TcpListener
+from resolver.listen.tcp import listen_tcp
 from resolver.listen.udp import listen_udp
-from resolver.ops.logs import event
+from resolver.ops.changes import Changes
 from resolver.ops.zones import Zones
 from resolver.upstream.lookup import Lookups
 from resolver.upstream.routes import Routes
@@ -29,6 +33,9 @@ from resolver.upstream.tcp import TcpChannel
 from resolver.upstream.timers import Timers
 from resolver.upstream.transport import Channel
 from resolver.upstream.udp import UdpChannel
+
+if TYPE_CHECKING:
+    from resolver.survey.survey import Survey
 
 _log = logging.getLogger(__name__)
 
@@ -48,12 +55,15 @@ class Resolver:
         self._loop = loop
         self._timers = Timers(loop)
         lookups = Lookups(loop, self._timers, _log_health)
-        self.zones = Zones(loop, Servers(lambda upstream, transport: _channel(loop, upstream, transport)), lookups)
+        self.zones = Zones(loop, Servers(lambda *how: _channel(loop, *how)), lookups)
         self.engine = Engine(lookups, self.zones.routes(config), config.cache, config.listen.allowed_clients)
+        self.changes = Changes(loop, self._timers, self.engine)
         self.zones.on_routes = self._new_routes
+        self.survey = _survey() if config.admin.top else None
+        """Who asks what; None where nobody wants to know."""
         self.listeners: dict[Place, tuple[Listener, ...]] = {}
         self.census = Census()
-        self._clients = TcpClients()
+        self._clients = TcpClients(TcpLimits.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, sockets: Sockets) -> None:
@@ -109,8 +119,8 @@ class Resolver:
         tcp = sock.type == socket.SOCK_STREAM
         via = self.engine.via(tcp=tcp, family=6 if sock.family == socket.AF_INET6 else 4)
         if tcp:
-            return TcpListener(self._loop, sock, self.engine, via, self._clients)
-        return listen_udp(self._loop, sock, self.engine, via)
+            return listen_tcp(self._loop, sock, self.engine, via, self._clients, self.survey)
+        return listen_udp(self._loop, sock, self.engine, via, self.survey)
 
     async def _begin(self, place: Place, listeners: tuple[Listener, ...]) -> None:
         port = listeners[0].sock.getsockname()[1]
@@ -131,6 +141,12 @@ class Resolver:
         task.add_done_callback(self._tasks.discard)
 
 
+def _survey() -> "Survey":
+    from resolver.survey.survey import Survey  # noqa: PLC0415 - for those who want to know
+
+    return Survey(monotonic())
+
+
 def places(config: Config) -> list[Place]:
     """Where this configuration listens."""
     return [(address, config.listen.port) for address in config.listen.addresses]
@@ -141,14 +157,19 @@ def closing_seconds(config: Config) -> float:
     return max(zone.timeout_seconds for zone in config.zones) + _CLOSE_GRACE_SECONDS
 
 
-def _channel(loop: AbstractEventLoop, upstream: Upstream, transport: Transport) -> Channel:
+def _channel(
+    loop: AbstractEventLoop,
+    upstream: Upstream,
+    transport: Transport,
+    alone: bool,  # noqa: FBT001 - an OpenChannel
+) -> Channel:
     if transport is Transport.UDP:
         return UdpChannel(upstream, loop)
     if transport is Transport.TLS:
         from resolver.upstream.tls import tls_context  # noqa: PLC0415 - OpenSSL, for those who use it
 
-        return TcpChannel(upstream, loop, tls_context())
-    return TcpChannel(upstream, loop)
+        return TcpChannel(upstream, loop, tls_context(), alone=alone)
+    return TcpChannel(upstream, loop, alone=alone)
 
 
 def _log_health(server: Server) -> None:

@@ -4,26 +4,22 @@ The engine knows the cache, the zones and the lookups, and no sockets: listeners
 back. `answer` is the synchronous half (every hit ends there), `ask` starts or joins a lookup for what it left pending.
 """
 
-from resolver.admission import Admission, Clients
+from typing import TYPE_CHECKING
+
+from resolver.admission import Admission
 from resolver.cache.entry import Entry
 from resolver.cache.failures import Failure, Failures
-from resolver.cache.packets import NEVER, Budget, Ready
+from resolver.cache.packets import NEVER, Budget, Ready, ready_reply
 from resolver.cache.store import Store
 from resolver.config import Cache
+from resolver.derived import Derived
+from resolver.freshness import Freshness
 from resolver.message import codes
 from resolver.message.answer import Kind
-from resolver.message.canonical import canonical, respelled
+from resolver.message.canonical import QUESTION_AT, canonical, respelled
 from resolver.message.query import BadPacket, Query, read_query
-from resolver.message.reply import (
-    STALE_TTL,
-    Ede,
-    counts_down,
-    room,
-    rotations,
-    write_failure,
-    write_reply,
-)
-from resolver.outcome import DEFECT, Landed, Observer, Outcome, Pending, Reply, Source, Via
+from resolver.message.reply import STALE_TTL, Ede, counts_down, room, rotations, write_failure, write_reply
+from resolver.outcome import DEFECT, Awaited, Landed, Observer, Outcome, Pending, Reply, Source, Via
 from resolver.rejections import NO_DATA_TYPES, Rejections
 from resolver.tally import Tallies
 from resolver.upstream.exchange import Failed
@@ -31,6 +27,9 @@ from resolver.upstream.inflight import Flights
 from resolver.upstream.lookup import Lookups, Result
 from resolver.upstream.routes import Route, Routes
 from resolver.upstream.server import Server
+
+if TYPE_CHECKING:
+    from resolver.admission import Clients
 
 _READY_SHARE = 0.4  # of cache.size, for ready replies; the rest is for the answers they are made from
 _TOO_MANY = Ede(codes.EDE_OTHER, "too many lookups in flight")
@@ -41,22 +40,27 @@ _STALE = Ede(codes.EDE_STALE_ANSWER)
 class Engine:
     """See the module. Settings may change while it runs (`reconfigure`)."""
 
-    def __init__(self, lookups: Lookups, routes: Routes[Server], cache: Cache, allowed: Clients = ()) -> None:
-        self._clock = lookups.clock
+    def __init__(self, lookups: Lookups, routes: Routes[Server], cache: Cache, allowed: "Clients" = ()) -> None:
+        self.clock = lookups.clock
         self._lookups = lookups
-        self.flights: Flights[Pending, Landed] = Flights(lookups, self._land, self._deliver, DEFECT)
+        self.flights: Flights[Pending | Awaited, Landed] = Flights(
+            lookups, self._land, self._deliver, DEFECT, _client_of
+        )
         self.store = Store(0)
+        self.derived = Derived(lookups, self.store.peek, self.flights.join)
         self.failures = Failures()
         self.ready = Budget(0)
+        self.freshness = Freshness(self.store, self.ready)
         self.vias: dict[tuple[bool, int], Via] = {}
         self.tallies = Tallies()
         self._rejections = Rejections(self.tallies)
         self.observer: Observer | None = None
         self.reconfigure(routes, cache, allowed)
 
-    def reconfigure(self, routes: Routes[Server], cache: Cache, allowed: Clients) -> None:
+    def reconfigure(self, routes: Routes[Server], cache: Cache, allowed: "Clients") -> None:
         """Take over new settings; the answers that are remembered stay, the failures were those of other servers."""
         self.routes = routes
+        self.flights.start = self.derived.start if self.derived.reconfigure(routes) else self._lookups.start
         self._cache = cache
         self._admission = Admission(allowed)
         self.restricted = bool(allowed)
@@ -89,8 +93,8 @@ class Engine:
         ready = None if form is None or form == packet[2:] else via.ready.get(form)
         if ready is not None and (now < ready.until or self.renew(ready, now)):
             ready.tally[0] += 1
-            self.spent(1, self._clock() - now)
-            return Reply(respelled(ready.next(), packet, len(ready.key) - 1))
+            self.spent(1, self.clock() - now)
+            return Reply(respelled(ready.next(), packet, len(ready.form) - QUESTION_AT))
         try:
             query = read_query(packet)
         except BadPacket as rejection:
@@ -111,7 +115,7 @@ class Engine:
 
     def renew(self, ready: Ready, now: float) -> bool:
         """Count down the TTLs of a ready reply whose second is over; False: it has to be made anew from the store."""
-        entry = self.store.peek(ready.key)
+        entry = self.store.peek_form(ready.form)
         if entry is None or entry.stored_at != ready.stored_at:
             return False
         age = int(now - entry.stored_at)
@@ -133,7 +137,13 @@ class Engine:
 
     def ask(self, pending: Pending) -> None:
         """Have a pending question looked up; its `respond` is called once with the reply, now or later."""
-        if not self.flights.join(pending.query.key, pending.route, pending):
+        budget = pending.route.budget
+        if budget is not None and pending.stale is not None and budget.is_short(self.clock()):
+            # What can be sent is for those who have nothing yet; this one's question is asked when there is room.
+            budget.stale_total += 1
+            pending.answer(self._write_stale(pending, pending.stale))
+            self.flights.join(pending.query.key, pending.route, None)
+        elif not self.flights.join(pending.query.key, pending.route, pending):
             pending.answer(self._write_failed(pending, _TOO_MANY))
         elif pending.stale is not None:
             when = pending.since + self._cache.stale_after_seconds
@@ -155,8 +165,11 @@ class Engine:
         self.ready.clear()
         return self.store.clear()
 
-    def _deliver(self, pending: Pending, landed: Landed) -> None:
-        """The flight that a client waits for is home."""
+    def _deliver(self, pending: Pending | Awaited, landed: Landed) -> None:
+        """The flight that a client (or another question) waits for is home."""
+        if isinstance(pending, Awaited):
+            pending.landed(landed)
+            return
         if pending.respond is None:
             return
         try:
@@ -183,9 +196,7 @@ class Engine:
         if landed.answer is None:
             return self._write_failed(pending, landed.ede)
         query, via, route = pending.query, pending.via, pending.route
-        turn = 0
-        if landed.entry is not None:
-            turn = landed.entry.turn = landed.entry.turn + 1
+        turn = landed.entry.next_turn() if landed.entry is not None else 0
         reply = write_reply(
             query, landed.answer, room_bytes=room(query, tcp=via.tcp), cap=_cap(landed, route), turn=turn,
             keepalive_seconds=via.keepalive_seconds,
@@ -196,9 +207,8 @@ class Engine:
     def _write_stale(self, pending: Pending, entry: Entry) -> bytes:
         """A reply from an expired answer (RFC 8767 section 4)."""
         query, via, answer = pending.query, pending.via, entry.answer
-        entry.turn += 1
         reply = write_reply(
-            query, answer, room_bytes=room(query, tcp=via.tcp), cap=min(STALE_TTL, entry.cap), turn=entry.turn,
+            query, answer, room_bytes=room(query, tcp=via.tcp), cap=min(STALE_TTL, entry.cap), turn=entry.next_turn(),
             ede=_STALE, keepalive_seconds=via.keepalive_seconds,
         )  # fmt: skip
         self._count(pending, reply, Source.STALE, answer.facts.kind)
@@ -215,13 +225,12 @@ class Engine:
         tally = self.tallies.cell(entry.label, via, query.qtype, facts.rcode, Source.HIT, facts.kind)
         replies: tuple[bytes, ...] = (reply,)
         if facts.rotation is not None:
-            entry.turn += 1
-            replies = rotations(reply, query, facts.rotation, entry.turn)
+            replies = rotations(reply, query, facts.rotation, entry.next_turn())
             reply = replies[-1]  # the ready replies begin with the first
         if self.observer is None:
             self._keep_ready(form, query, entry, replies, via, tally, age)
         else:
-            self.observer(query, reply, client, via, Source.HIT, self._clock() - now)
+            self.observer(query, reply, client, via, Source.HIT, self.clock() - now)
         tally[0] += 1
         if self._cache.prefetch and entry.is_due(now):
             self._prefetch(query, entry, now)
@@ -238,29 +247,35 @@ class Engine:
             replies = tuple(respelled(each[2:], query.id + form, len(query.question)) for each in replies)
         stored_at = entry.stored_at if counts_down(replies[0], query, entry.facts) else NEVER
         tails = tuple(each[2:] for each in replies)
-        via.ready.put(form, Ready(tails, entry.stored_at + age + 1, tally, entry.key, stored_at))
+        if form == entry.form:
+            form = entry.form  # the same object, nearly always
+        via.ready.put(form, ready_reply(tails, entry.stored_at + age + 1, tally, entry.form, stored_at))
 
     def _prefetch(self, query: Query, entry: Entry, now: float) -> None:
         route = self.routes.find(query.name)
-        if route is not None and self._known_failure(query.key, route, now) is None:
+        if route is None or (route.budget is not None and route.budget.is_short(now)):
+            return
+        if self._known_failure(query.key, route, now) is None:
             entry.asks = 0  # once is enough
             self.tallies.prefetches_total += self.flights.join(query.key, route, None)
 
     def _known_failure(self, key: bytes, route: Route[Server], now: float) -> Failure | None:
         if key not in self.failures:
             return None
-        return self.failures.get(key, _recoveries(route), now)
+        return self.failures.get(key, route.recoveries(), now)
 
     def _land(self, key: bytes, route: Route[Server], result: Result) -> Landed:
         """Remember what a lookup found."""
-        now = self._clock()
+        now = self.clock()
         if isinstance(result, Failed):
-            if route is self.routes.find(key[:-5]):  # not where a change of settings has sent the question elsewhere
-                self.failures.put(key, result.ede, _recoveries(route), now)
+            # Not where a change of settings has sent the question elsewhere.
+            if result.telling and route is self.routes.find(key[:-5]):
+                self.failures.put(key, result.ede, route.recoveries(), now)
             return Landed(None, None, result.ede)
         if key in self.failures:
             self.failures.forget(key)
-        entry = self.store.put(key, result.answer, route.zone, route.label, result.server.name, now)
+        zone = self.freshness.zone_for(key[:-5], route.zone, now) if self.freshness.pending else route.zone
+        entry = self.store.put(key, result.answer, zone, route.label, result.server.name, now)
         return Landed(result.answer, entry, None)
 
     def _write_failed(self, pending: Pending, ede: Ede | None) -> bytes:
@@ -274,7 +289,7 @@ class Engine:
 
     def _count(self, pending: Pending, reply: bytes, source: Source, kind: str) -> None:
         query, via = pending.query, pending.via
-        seconds = self._clock() - pending.since
+        seconds = self.clock() - pending.since
         self.tallies.cell(pending.route.label, via, query.qtype, reply[3] & codes.RCODE, source, kind)[0] += 1
         self.tallies.took(pending.route.label, seconds)
         if self.observer is not None:
@@ -290,5 +305,5 @@ def _cap(landed: Landed, route: Route[Server]) -> int:
     return min(route.zone.max_nttl, landed.answer.facts.negative_ttl or 0)
 
 
-def _recoveries(route: Route[Server]) -> int:
-    return sum(server.health.recoveries for server in route.servers)
+def _client_of(pending: Pending | Awaited) -> str:
+    return pending.client

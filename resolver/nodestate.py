@@ -5,14 +5,15 @@ its own because `node` makes it and `ops` shows it, and the two do not know each
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
+
+from resolver.lean.words import Words
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
-class BypassResult(StrEnum):
+class BypassResult(Words):
     """Whether a query to the resolver leaves an entry in conntrack's table."""
 
     PASSED = "passed"

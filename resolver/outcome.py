@@ -75,6 +75,17 @@ class Pending:
             respond(reply)
 
 
+class Awaited:
+    """Waits for a flight on behalf of another question, for whose `client` it is."""
+
+    __slots__ = ("client", "landed")
+
+    def __init__(self, landed: "Callable[[Landed], None]", client: str) -> None:
+        self.landed = landed
+        """Is told what the flight has brought home."""
+        self.client = client
+
+
 class Drop(Enum):
     """Send nothing."""
 

@@ -1,9 +1,9 @@
 """Why something on the node could not be done, under the error types that NodeLocal DNSCache counts."""
 
-from enum import StrEnum
+from resolver.lean.words import Words
 
 
-class ErrorType(StrEnum):
+class ErrorType(Words):
     """The values of `errortype` in coredns_nodecache_setup_errors_total. `iptables` stands for the rules, ours of
     nftables; `iptables_lock` and `configmap` have nothing here that could fail.
     """

@@ -4,11 +4,11 @@ What it imports to talk to the kernel (22 MiB) is gone with it; the process that
 done as a whole or not at all: if a step fails, the steps before it are taken back.
 """
 
-import json
 import sys
 from contextlib import ExitStack
 from typing import Final, NamedTuple
 
+from resolver.lean import jsontext
 from resolver.node.errors import ErrorType, NodeError
 
 SET_UP: Final = "set up"
@@ -33,12 +33,12 @@ class Request(NamedTuple):
 
 def main(text: str) -> None:
     """Do what `text` says and print what came of it, both in JSON."""
-    request = Request(**json.loads(text))
+    request = Request(**jsontext.loads(text))
     try:
         done = _do(request)
     except NodeError as error:
         done = {"error": error.kind.value, "message": str(error)}
-    print(json.dumps(done))  # noqa: T201 - the reply
+    print(jsontext.dumps(done))  # noqa: T201 - the reply
 
 
 def _do(request: Request) -> dict[str, object]:

@@ -4,7 +4,6 @@ Started with posix_spawn, which copies nothing of a large parent and needs no mo
 reply counts, not the exit status: a supervisor that reaps all its children may have taken that already.
 """
 
-import json
 import os
 import select
 import signal
@@ -14,6 +13,7 @@ from time import monotonic
 from typing import Any, Final
 
 import resolver
+from resolver.lean import jsontext
 from resolver.node.errors import ErrorType, NodeError
 from resolver.node.helper import Request
 
@@ -36,7 +36,7 @@ class Job:
             self._pid = os.posix_spawn(
                 sys.executable,
                 # -P: what lies in the working directory is none of a privileged process's business.
-                [sys.executable, "-P", "-m", "resolver.node.helper", json.dumps(request._asdict())],
+                [sys.executable, "-P", "-m", "resolver.node.helper", jsontext.dumps(request._asdict())],
                 {**os.environ, "PYTHONPATH": resolver.__file__.rsplit("/", 2)[0]},
                 file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 1)],
                 setpgroup=0,  # Ctrl-C is for us: a tear-down is finished
@@ -83,7 +83,7 @@ class Job:
 
     def _reply(self) -> dict[str, Any]:
         try:
-            reply: dict[str, Any] = json.loads(self._said)
+            reply: dict[str, Any] = jsontext.loads(self._said)
         except ValueError:
             raise NodeError(
                 self._kind, f"the helper process ended before it could {self.request.what}; its standard error says why"

@@ -21,8 +21,6 @@ from resolver.node.presence import count_rules, has_device, is_local
 from resolver.node.rules import REMOVE, TABLE
 from resolver.nodestate import Bypass, BypassResult, NodeState
 
-CHECK_SECONDS: Final = 0.5
-"""How often `check` wants to be called: with half a second for the helper, repairs are over within two."""
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 _CALM_SECONDS: Final = 30.0
 DUMMY: Final = "dummy"
@@ -146,6 +144,17 @@ class Node:
         """A successor owns the node from now on: nothing is checked, repaired or torn down any more."""
         self._cancel()
         self._device = None
+
+    def withdraw(self) -> None:
+        """Let questions pass by, to whoever else answers for their address; never raises. `tear_down` comes next."""
+        if self._device is None or not self._plan.rules:
+            return
+        self._cancel()
+        try:
+            Job(helper.Request(helper.SET_UP, rules=self._plan.rules.replies), ErrorType.IPTABLES).wait()
+        except NodeError as error:
+            self._note(error)
+            _log.error("%s", "questions cannot be sent elsewhere", extra={"fields": {"reason": str(error)}})
 
     def tear_down(self) -> None:
         """Remove the rules, then the addresses with their interface; never raises. Takes a third of a second."""

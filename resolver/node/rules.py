@@ -19,10 +19,14 @@ REMOVE: Final = f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
 
 
 class Rules(NamedTuple):
-    """`put` is one transaction that replaces whatever is in our table; `total` is how many rules are there then."""
+    """`put` is one transaction that replaces whatever is in our table; `total` is how many rules are there then.
+
+    `replies` is one that leaves the rules for what is still to be said: questions go where they would go without us.
+    """
 
     put: str
     total: int
+    replies: str
 
 
 def write_rules(listen: Iterable[str], port: int, admin: Iterable[str], admin_port: int) -> Rules:
@@ -35,16 +39,24 @@ def write_rules(listen: Iterable[str], port: int, admin: Iterable[str], admin_po
         for family, each in _by_family(admin)
         for side in "ds"
     ]
-    untracked = [f"{match} notrack" for match in (*to, *back, *admins)]
+    put, total = _table([*to, *back, *admins], to, back)
+    # A reply that conntrack saw would be the beginning of a flow, and the next question from the same port, which is
+    # part of that flow then, would not be translated.
+    replies, _ = _table([*back, *admins], to, back)
+    return Rules(put, total, replies)
+
+
+def _table(untracked: Iterable[str], to: Iterable[str], back: Iterable[str]) -> tuple[str, int]:
+    """The transaction that makes it, and how many rules it has."""
+    notrack = [f"{match} notrack" for match in untracked]
     chains = (
-        ("prerouting", "prerouting", -300, untracked),
-        ("output", "output", -300, untracked),
+        ("prerouting", "prerouting", -300, notrack),
+        ("output", "output", -300, notrack),
         ("input_accept", "input", 0, [f"{match} accept" for match in to]),
         ("output_accept", "output", 0, [f"{match} accept" for match in back]),
     )
     text = "".join(_chain(*chain) for chain in chains)
-    put = f"{REMOVE}table inet {TABLE} {{\n{text}}}\n"
-    return Rules(put, sum(len(rules) for *_, rules in chains))
+    return f"{REMOVE}table inet {TABLE} {{\n{text}}}\n", sum(len(rules) for *_, rules in chains)
 
 
 def _by_family(addresses: Iterable[str]) -> Iterable[tuple[str, str]]:

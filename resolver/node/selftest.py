@@ -16,6 +16,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple, NFCTSocket
 
 from resolver.message.ask import write_identity_query
+from resolver.message.framing import frame
 from resolver.nodestate import Bypass, BypassResult
 
 ANSWER_SECONDS: Final = 1.0
@@ -73,7 +74,7 @@ def _exchange(sock: socket.socket, place: tuple[object, ...]) -> bool:
     try:
         sock.connect(place)
         if sock.type == socket.SOCK_STREAM:
-            sock.sendall(len(query).to_bytes(2, "big") + query)
+            sock.sendall(frame(query))
             return sock.recv(_REPLY_BYTES) != b""
         sock.sendall(query)
         return sock.recv(_REPLY_BYTES)[:2] == query_id

@@ -30,10 +30,16 @@ class Assignment(NamedTuple):
     """`NodeState.to_json`, for the worker that shows it."""
     replaced: dict[str, int]
     """Workers that had to be replaced until now, by reason, for the same one."""
+    cluster: tuple[dict[str, Any], ...] = ()
+    """What the informer has told until now."""
+    sums: str = ""
+    """What the one before it had added up (`resolver.ops.sums`), for the same one."""
     memory: int | None = None
-    """A descriptor from which the answers that a predecessor remembers can be read."""
+    """A descriptor from which the answers that a predecessor or a sibling remembers can be read."""
     check: bool = False
-    """Whether it has to prove that it answers before it reads from its sockets: somebody else still does."""
+    """Whether somebody else still reads its sockets: it has to know what that one remembers, and to prove that it
+    answers, before it reads from them; and the admin endpoints are opened when the supervisor says so.
+    """
 
     def close(self) -> None:
         """In the supervisor, once the worker has its own: close what was made for it, but the channel."""

@@ -7,13 +7,14 @@ what cannot be read, or is longer than it may be, raises and costs a bounded amo
 
 import array
 import errno
-import json
 import os
 import socket
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
+
+from resolver.lean import jsontext
 
 Message = dict[str, Any]
 
@@ -53,7 +54,7 @@ class Channel:
 
         Raises ChannelError.
         """
-        text = json.dumps(message, separators=(",", ":")).encode()
+        text = jsontext.dumps(message).encode()
         parts = max(-(-len(text) // PART_BYTES), -(-len(descriptors) // PART_DESCRIPTORS), 1)
         if len(self._waiting) + parts > QUEUED:
             raise ChannelError("the other end does not read")
@@ -113,7 +114,7 @@ class Channel:
     def _take(self) -> tuple[Message, list[int]]:
         text, self._text = bytes(self._text), bytearray()
         try:
-            message = json.loads(text)
+            message = jsontext.loads(text)
         except (ValueError, RecursionError):
             raise ChannelError("a message that is no JSON") from None
         if not isinstance(message, dict):

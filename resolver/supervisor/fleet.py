@@ -14,12 +14,14 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, Final
 
-from resolver.ops.logs import event
+from resolver.events import event
+from resolver.lean.numbers import name_of_signal
+from resolver.ops import outofmemory
 from resolver.supervisor.assignment import Assignment, RunWorker
 from resolver.supervisor.channel import Channel, ChannelError, Message, pair
 from resolver.supervisor.inquiries import Inquiries
 from resolver.supervisor.loop import Loop
-from resolver.supervisor.member import BEAT_SECONDS, DIED, Member
+from resolver.supervisor.member import BEAT_SECONDS, DIED, NOT_READY, OUT_OF_MEMORY, SILENT, Member
 from resolver.supervisor.pace import Pace
 
 _log = logging.getLogger(__name__)
@@ -42,8 +44,8 @@ class Fleet:
 
     def __init__(self, loop: Loop, size: int, assign: Assign, run: RunWorker) -> None:
         self.members: list[Member | None] = [None] * size
-        self.replaced: Counter[str] = Counter()
-        """Workers that were replaced, by reason."""
+        self.replaced: Counter[str] = Counter({DIED: 0, SILENT: 0, NOT_READY: 0, OUT_OF_MEMORY: 0})
+        """Workers that were replaced, by reason; the usual ones from zero on, for whoever watches them rise."""
         self.on_ready: Callable[[], None] = lambda: None
         self.on_failed: Callable[[], None] = lambda: None
         self.on_empty: Callable[[], None] = lambda: None
@@ -59,9 +61,9 @@ class Fleet:
         self._stopping = False
         self._looked_at = monotonic()
 
-    def start(self) -> None:
-        """Start all."""
-        for index in range(len(self.members)):
+    def start(self, first: int | None = None) -> None:
+        """Start all; only the `first` so many at once, if that is said, and the others each when one more is ready."""
+        for index in range(len(self.members) if first is None else first):
             self._start(index)
         self._loop.after(BEAT_SECONDS, self._look)
 
@@ -87,6 +89,11 @@ class Fleet:
         self._loop.after(seconds, self.kill)
         if not self.present():
             self.on_empty()
+
+    def close_copies(self) -> None:
+        """In another child's process: close what is the parent's."""
+        for member in self.present():
+            member.channel.close()
 
     def kill(self) -> None:
         """End those that are left at once."""
@@ -126,8 +133,21 @@ class Fleet:
             its.close()
             if assignment is not None:
                 assignment.close()
-        member = self.members[index] = Member(index, pid, mine, monotonic())
+        takes = assignment.memory is not None or assignment.check
+        member = self.members[index] = Member(index, pid, mine, monotonic(), takes=takes)
         self._loop.watch(mine.sock.fileno(), lambda: self._heard(member))
+
+    def _go_on(self) -> None:
+        """One more is ready: start the next, or tell that all are."""
+        if None in self.members and not self._stopping:
+            try:
+                self._start(self.members.index(None))
+            except OSError as error:
+                event(_log, logging.ERROR, "no worker can be started", reason=error.strerror or str(error))
+                self.on_failed()
+        elif all(each is not None and each.ready for each in self.members):
+            self._started = True
+            self.on_ready()
 
     def _become(self, assignment: Assignment, mine: Channel) -> None:
         """Be the worker, in its process, and never return."""
@@ -164,9 +184,8 @@ class Fleet:
                 pass
             case "ready":
                 member.ready = True
-                if not self._started and all(each is not None and each.ready for each in self.members):
-                    self._started = True
-                    self.on_ready()
+                if not self._started:
+                    self._go_on()
             case "asking":
                 self._inquiries.begin(member, message)
             case "answer":
@@ -187,9 +206,11 @@ class Fleet:
                 self.on_empty()
             return
         code = os.waitstatus_to_exitcode(status)
-        how = signal.Signals(-code).name if code < 0 else f"status {code}"
+        how = name_of_signal(-code) if code < 0 else f"status {code}"
+        if code == outofmemory.STATUS and member.reason == DIED:
+            member.reason = OUT_OF_MEMORY
         if not self._started:
-            event(_log, logging.ERROR, "a worker cannot start", worker=member.index, how=how)
+            event(_log, logging.ERROR, "a worker cannot start", worker=member.index, reason=member.reason, how=how)
             self.on_failed()
             return
         self.replaced[member.reason] += 1
@@ -214,7 +235,7 @@ class Fleet:
             self._loop.after(_NO_PROCESS_SECONDS, lambda: self._restart(index))
 
     def _look(self) -> None:
-        """Find those that stand still."""
+        """Find those that stand still, and those that never begin."""
         self._loop.after(BEAT_SECONDS, self._look)
         now = monotonic()
         if now - self._looked_at > _OWN_PAUSE_SECONDS:
@@ -222,8 +243,8 @@ class Fleet:
                 member.beat(now)
         self._looked_at = now
         for member in self.present():
-            if member.ready and not member.leaving and member.is_lost(now):
-                member.kill("silent")
+            if not member.leaving and member.is_lost(now):
+                member.kill(SILENT if member.ready else NOT_READY)
 
     def _want_room(self, member: Member) -> None:
         descriptor = member.channel.sock.fileno()

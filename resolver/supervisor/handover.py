@@ -18,8 +18,8 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from resolver.config.values import Admin
+from resolver.events import event
 from resolver.listen.holdings import Opened, Pair
-from resolver.ops.logs import event
 from resolver.supervisor.channel import Channel, ChannelError, Message
 from resolver.supervisor.loop import Loop, Timer
 
@@ -79,6 +79,9 @@ def find_predecessor(path: str) -> Predecessor | None:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         sock.connect(path)
+        uid = _user_of(sock)
+        if uid not in (0, os.geteuid()):
+            raise PermissionError(errno.EPERM, f"its user is {uid}")
         channel = Channel(sock)
         channel.send({"hello": MARK, "version": VERSION})
         received = _reply(channel)
@@ -98,6 +101,12 @@ def find_predecessor(path: str) -> Predecessor | None:
             version=str(message.get("version"))[:20],
         )  # fmt: skip
     return Predecessor(path, channel, offer)
+
+
+def _user_of(sock: socket.socket) -> int:
+    """Who is at the other end, as the kernel has it: of a listener, who it was when it began to listen."""
+    _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(uid)
 
 
 def _is_listening(path: str) -> bool:
@@ -134,7 +143,7 @@ def _read_offer(message: Message, descriptors: list[int]) -> Offer | None:
         admin = message["admin"]
         settings = Admin() if admin is None else Admin(str(admin[0]), int(admin[1]))
         memories = int(message["memories"])
-    except (LookupError, TypeError, ValueError):
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # JSON has an infinity here
         return None
     sockets = 2 * sum(pairs for _, pairs in counts) + (admin is not None)
     if any(pairs < 1 for _, pairs in counts) or memories < 0 or sockets + memories != len(descriptors):
@@ -222,7 +231,7 @@ class Successors:
             sock, _ = self._sock.accept()
         except OSError:
             return
-        _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+        uid = _user_of(sock)
         if uid not in (0, os.geteuid()) or self._channel is not None:
             reason = "another hand-over is under way" if self._channel is not None else f"its user is {uid}"
             event(_log, logging.WARNING, "hand-over refused", reason=reason)

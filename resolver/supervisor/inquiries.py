@@ -20,7 +20,8 @@ class _Inquiry:
         self.asker = asker
         self.number = number
         self.waiting: set[int] = set()
-        self.answers: list[tuple[int, int, str]] = []
+        self.answers: list[tuple[int, int, str, int]] = []
+        """By worker: its number, the status, the body, its process; of who says nothing 0."""
 
 
 class Inquiries:
@@ -45,7 +46,7 @@ class Inquiries:
             if member is asker:
                 continue
             if member is None or not member.ready:
-                inquiry.answers.append((index, 0, "is being started"))
+                inquiry.answers.append((index, 0, "is being started", 0))
                 continue
             inquiry.waiting.add(index)
             self._fleet.tell(member, {"do": "ask", "id": number, "request": message.get("request")})
@@ -62,7 +63,7 @@ class Inquiries:
         if not isinstance(status, int) or not isinstance(body, str):
             return
         inquiry.waiting.remove(member.index)
-        inquiry.answers.append((member.index, status, body))
+        inquiry.answers.append((member.index, status, body, member.pid))
         self._look(number)
 
     def gone(self, member: "Member") -> None:
@@ -72,13 +73,13 @@ class Inquiries:
                 del self._under_way[number]
             elif member.index in inquiry.waiting:
                 inquiry.waiting.remove(member.index)
-                inquiry.answers.append((member.index, 0, "has died"))
+                inquiry.answers.append((member.index, 0, "has died", 0))
                 self._look(number)
 
     def _give_up(self, number: int) -> None:
         inquiry = self._under_way.get(number)
         if inquiry is not None:
-            inquiry.answers += [(index, 0, f"no answer within {PATIENCE_SECONDS:g} s") for index in inquiry.waiting]
+            inquiry.answers += [(index, 0, f"no answer within {PATIENCE_SECONDS:g} s", 0) for index in inquiry.waiting]
             inquiry.waiting.clear()
             self._look(number)
 

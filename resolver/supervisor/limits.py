@@ -4,7 +4,7 @@ import logging
 import resource
 from typing import Final
 
-from resolver.ops.logs import event
+from resolver.events import event
 
 _log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """What a worker gives up before it reads its first packet: its user, every capability, and the way back to them.
 
 Packets of strangers are read by workers, so a worker is worth nothing to whoever takes it over: another user where one
-is configured, no capabilities in any set, no new ones through a program it could start (no_new_privs). It dies with its
-supervisor, and the kernel's killer of memory takes it before the supervisor.
+is configured, no capabilities in any set, no new ones through a program it could start (no_new_privs), no file that it
+could write to (Landlock). It dies with its supervisor, and the kernel's killer of memory takes it first.
 """
 
 import ctypes
@@ -10,6 +10,7 @@ import os
 import signal
 
 from resolver.supervisor.identity import Identity
+from resolver.supervisor.landlock import write_no_files
 
 OOM_SCORE_ABOVE = 200
 """How much more a worker is to the taste of the out-of-memory killer than its supervisor, of 1,000."""
@@ -24,10 +25,11 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _MOST_CAPABILITIES = 64
 
 
-def drop(who: Identity | None, parent: int) -> None:
+def drop(who: Identity | None, parent: int) -> bool:
     """Give up everything, in this process. Raises OSError where something could not be given up.
 
-    `parent` is the process to die with; ProcessLookupError: it is gone already.
+    Whether files are out of reach as well: where the kernel has Landlock, and a user was named. `parent` is the process
+    to die with; ProcessLookupError: it is gone already. All of it is this thread's: call it before there is another.
     """
     _be_killed_first()
     libc = ctypes.CDLL(None, use_errno=True)
@@ -38,10 +40,25 @@ def drop(who: Identity | None, parent: int) -> None:
         os.setresuid(who.uid, who.uid, who.uid)
     _drop_capabilities(libc)
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
+    # Without `node.user` a worker stays who its supervisor is, with that one's files.
+    confined = who is not None and write_no_files() > 0
     # Last: a change of user takes it back.
     _prctl(libc, _PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise ProcessLookupError(f"the supervisor {parent} is gone")
+    return confined
+
+
+def renounce() -> None:
+    """Give up all but the user, in a child that reads what others wrote and has nothing to do but to say what it is.
+
+    Raises OSError where something could not be given up. The files of that user can still be read, not written.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    _drop_bounding_set(libc)
+    _drop_capabilities(libc)
+    _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
+    write_no_files()
 
 
 def _be_killed_first() -> None:

@@ -1,22 +1,22 @@
 """Read resolver.yaml without keeping what reading it takes: a short-lived child knows YAML, the parent never does.
 
-The child reads and checks the file and sends the Config as plain values, which make the same one here, and in every
-worker that is told of a change.
+The child gives up its rights, checks the text and sends the Config as plain values, which make the same one here, and
+in every worker that is told of a change.
 """
 
-import json
 import os
 from contextlib import suppress
 from typing import Any
 
 from resolver.config import ConfigError, Problem
 from resolver.config.plain import from_plain, to_plain
+from resolver.lean import jsontext
 from resolver.ops.reload import Reading
 
 
 def read_apart(text: str, source: str) -> Reading:
     """The configuration that `text` describes; raises ConfigError as `resolver.config.load` does, or OSError."""
-    found = json.loads(_in_child(text) or "null")
+    found = jsontext.loads(_in_child(text) or "null")
     if found is None:
         raise OSError(f"{source}: the process that reads it has died")
     if found["problems"]:
@@ -30,7 +30,10 @@ def _in_child(text: str) -> bytes:
     if pid == 0:
         with suppress(BaseException):
             os.close(mine)
-            _write_all(its, json.dumps(_read(text)).encode())
+            from resolver.supervisor.privileges import renounce  # noqa: PLC0415 - with ctypes
+
+            renounce()
+            _write_all(its, jsontext.dumps(_read(text)).encode())
         os._exit(0)
     os.close(its)
     parts = []
@@ -46,7 +49,7 @@ def _read(text: str) -> dict[str, Any]:
     from resolver.config.reading import load  # noqa: PLC0415 - this is what the child is for
 
     try:
-        config = load(text, "")
+        config = load(text, "", os.environ)
     except ConfigError as error:
         return {"problems": [[problem.path, problem.message] for problem in error.problems]}
     return {"problems": (), "plain": to_plain(config)}

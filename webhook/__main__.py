@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if arguments.audit:
         return run.run_audit(config, arguments.namespace)
+    if arguments.trial:
+        return run.run_trial(config, arguments.namespace)
     if arguments.print:
         return run.run_print(config, arguments.print)
     return run.run_service(config)
@@ -66,9 +68,16 @@ def _parser() -> argparse.ArgumentParser:
     modes.add_argument(
         "--audit", action="store_true", help="list running pods that ask for injection and lack it: 0 or 1"
     )
+    modes.add_argument(
+        "--trial",
+        action="store_true",
+        help="look names up as pods do and, with --namespace, create a pod as a dry run: 0 or 1",
+    )
     modes.add_argument("--print", choices=("registration", "policy", "guard"), help="print manifests for kubectl apply")
     modes.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("--namespace", metavar="N", default="", help="for --audit: this namespace only")
+    parser.add_argument(
+        "--namespace", metavar="N", default="", help="for --audit: this namespace only; for --trial: where"
+    )
     return parser
 
 

@@ -75,9 +75,9 @@ class Cluster:
                 return None
             raise
 
-    async def create(self, path: str, document: Document) -> Document:
-        """Create an object in the collection at `path`."""
-        return await self._call("POST", path, {}, document)
+    async def create(self, path: str, document: Document, query: Mapping[str, str] | None = None) -> Document:
+        """Create an object in the collection at `path`; with the query dryRun=All nothing is stored."""
+        return await self._call("POST", path, query or {}, document)
 
     async def replace(self, path: str, document: Document) -> Document:
         """Replace an object; with the resourceVersion that was read, ClusterError 409 if somebody was faster."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any, Final
 
-from resolver.ops.logs import event
+from resolver.events import event
 from webhook import values
 from webhook.cluster import Cluster, ClusterError
 from webhook.profile import MOST_NAMESERVERS

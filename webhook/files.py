@@ -8,7 +8,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Final
 
-from resolver.ops.logs import event
+from resolver.events import event
 from resolver.ops.watch import FileWatch, read_text
 from webhook.metrics import Metrics
 from webhook.pki import Pair

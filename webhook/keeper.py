@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from resolver.ops.logs import event
+from resolver.events import event
 from webhook.cluster import Cluster, ClusterError, Document
 from webhook.lease import Candidate
 from webhook.metrics import Metrics

@@ -15,6 +15,7 @@ from webhook.guard import guard
 from webhook.policy import policy
 from webhook.registration import registration
 from webhook.service import Service
+from webhook.trial import PATIENCE_SECONDS, trial
 from webhook.values import Config
 
 
@@ -68,6 +69,28 @@ def run_audit(config: Config, namespace: str) -> int:
 
     try:
         return asyncio.run(look())
+    except ClusterError as error:
+        print(f"nodelocaldns-webhook: {error}", file=sys.stderr)
+        return 2
+
+
+def run_trial(config: Config, namespace: str) -> int:
+    """Look names up and, in a namespace, create a pod as a dry run: 0 if all is well, 1 if something is not, 2 without
+    an API server.
+    """
+
+    async def attempt() -> int:
+        cluster = await Cluster.connect() if namespace else None
+        try:
+            well, lines = await trial(config, cluster, namespace, PATIENCE_SECONDS)
+        finally:
+            if cluster is not None:
+                await cluster.close()
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        return 0 if well else 1
+
+    try:
+        return asyncio.run(attempt())
     except ClusterError as error:
         print(f"nodelocaldns-webhook: {error}", file=sys.stderr)
         return 2

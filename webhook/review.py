@@ -23,14 +23,13 @@ class BadReview(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question of the API server about one object. `metadata` and `spec` are parts of `pod`, as they came."""
+    """One question of the API server about one object. `annotations` and `spec` are parts of `pod`, as they came."""
 
     uid: str
     operation: str
     resource: str
     """Such as v1/pods; with a subresource, v1/pods/status."""
     namespace: str
-    dry_run: bool
     pod: Mapping[str, Any]
     annotations: Mapping[str, str]
     spec: Mapping[str, Any]
@@ -77,7 +76,6 @@ def ask_of(request: Mapping[str, Any], *, by_namespace: bool = False) -> Ask:
         operation=operation,
         resource=resource,
         namespace=_namespace(request.get("namespace", ""), may_be_empty=resource != PODS),
-        dry_run=request.get("dryRun") is True,
         pod=pod,
         annotations=_annotations(metadata.get("annotations")),
         spec=_spec(_optional_mapping(pod.get("spec"), "request.object.spec")),

@@ -31,7 +31,7 @@ class Timings:
     @property
     def settle(self) -> timedelta:
         """From publishing a CA to using it."""
-        return min(LONGEST_SETTLE, self.lifetime / 20)
+        return min(LONGEST_SETTLE, self.lifetime / 8)
 
     @property
     def overlap(self) -> timedelta:

@@ -15,7 +15,7 @@ from typing import Final
 
 from aiohttp import web
 
-from resolver.ops.logs import event
+from resolver.events import event
 from webhook import metrics as exposition
 from webhook import readiness, words
 from webhook.decision import Decision, decide, fail_open
@@ -115,17 +115,20 @@ class Server:
         return self._closing(web.Response(text="ok\n"))
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        now = datetime.now(UTC)
-        found = readiness.checks(
-            self._state,
-            self._serving.chain,
-            certificate_is_valid=self._serving.is_valid(now),
-            not_after=self._serving.not_after,
-        )
+        found = self._checks()
         status = 200 if readiness.is_ready(found) else 503
         return self._closing(web.Response(status=status, text=readiness.text(found)))
 
+    def _checks(self) -> list[readiness.Check]:
+        return readiness.checks(
+            self._state,
+            self._serving.chain,
+            certificate_is_valid=self._serving.is_valid(datetime.now(UTC)),
+            not_after=self._serving.not_after,
+        )
+
     async def _show_metrics(self, request: web.Request) -> web.Response:
+        self._metrics.checked({check.name: check.ok for check in self._checks() if check.needed})
         return web.Response(body=self._metrics.text(), headers={"Content-Type": exposition.CONTENT_TYPE})
 
 

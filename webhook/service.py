@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Self
 
-from resolver.ops.logs import event
+from resolver.events import event
 from webhook.cluster import Cluster, is_reachable
 from webhook.discovery import Discovery
 from webhook.files import Files

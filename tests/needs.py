@@ -16,9 +16,13 @@ import pytest
 GO_HINT = "install Go 1.26 or newer from the Go project's download page (Debian's golang is too old)"
 
 HOW_TO_GET = {
+    "chromium-headless-shell": "apt-get install chromium-headless-shell",
     "dig": "apt-get install bind9-dnsutils",
     "dnsperf": "apt-get install dnsperf",
     "conntrack": "apt-get install conntrack",
+    "crun": "apt-get install crun",
+    "debootstrap": "apt-get install debootstrap",
+    "faketime": "apt-get install faketime",
     "gcc": "apt-get install gcc libc6-dev",
     "go": GO_HINT,
     "ip": "apt-get install iproute2",
@@ -27,6 +31,8 @@ HOW_TO_GET = {
     "node": "apt-get install nodejs",
     "nsd": "apt-get install nsd",
     "openssl": "apt-get install openssl",
+    "prometheus": "apt-get install prometheus",
+    "promtool": "apt-get install prometheus",
     "tcpdump": "apt-get install tcpdump",
     "unbound": "apt-get install unbound",
 }

@@ -20,14 +20,15 @@ ATOMS: tuple[Any, ...] = (
 def reviews(count: int, seed: int = 1) -> Iterator[tuple[bytes, str]]:
     """Bodies, and the path that each is posted to."""
     chance = random.Random(seed)
-    wholes = [_review(case.pod("web-"), case.namespace) for case in CASES]
+    # Reading a text again takes a tenth of what copying what was read takes.
+    wholes = [json.dumps(_review(case.pod("web-"), case.namespace)) for case in CASES]
     for _ in range(count):
         path = chance.choice(("/mutate", "/mutate/namespace"))
         kind = chance.random()
         if kind < 0.1:
             yield chance.randbytes(chance.randrange(200)), path
             continue
-        document = copy.deepcopy(chance.choice(wholes))
+        document = json.loads(chance.choice(wholes))
         for _ in range(chance.choice((0, 1, 1, 2, 4))):
             _change(document, chance)
         body = bytearray(json.dumps(document).encode())

@@ -10,6 +10,16 @@ from webhook.profile import Dns
 
 DNS = Dns(cluster_dns=("10.96.0.10",))
 """The settings under which the table holds."""
+LEAN_DNS_CONFIG: dict[str, Any] = {
+    "nameservers": ["169.254.20.10", "10.96.0.10"],
+    "searches": ["svc.cluster.local"],
+    "options": [
+        {"name": "ndots", "value": "2"},
+        {"name": "timeout", "value": "1"},
+        {"name": "attempts", "value": "1"},
+    ],
+}
+"""What a pod that asks for nothing else gets then."""
 CONTAINERS = [{"name": "app", "image": "registry.invalid/app:1"}]
 
 

@@ -1,4 +1,4 @@
-"""Keys and the certificate of an API server on loopback."""
+"""Keys and the certificate of an API server on loopback, and for pods at the Service `kubernetes`."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,8 @@ def _certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=2))
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
+    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "10.96.0.1")]
+    names = x509.SubjectAlternativeName([*addresses, x509.DNSName("localhost"), x509.DNSName("kubernetes.default.svc")])
     builder = builder.add_extension(names, critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -7,11 +7,11 @@ first is answered.
 import contextlib
 import itertools
 import socket
-import struct
 from collections.abc import Iterator
 
 from dnslib import DNSRecord
 
+from resolver.message.framing import frame
 from tests.lab.netns import Namespace
 
 _identifiers = itertools.count(1)
@@ -56,22 +56,30 @@ def connected(namespace: Namespace, server: str, port: int = 53, tcp: bool = Fal
 
 def send(channel: socket.socket, query: bytes) -> None:
     """Send a query as the socket's transport wants it."""
-    channel.sendall(struct.pack("!H", len(query)) + query if channel.type == socket.SOCK_STREAM else query)
+    channel.sendall(frame(query) if channel.type == socket.SOCK_STREAM else query)
 
 
 def receive(channel: socket.socket) -> DNSRecord:
     """The next answer; raises OSError when none comes or the connection ends."""
     if channel.type == socket.SOCK_DGRAM:
         return DNSRecord.parse(channel.recv(65535))
-    size = struct.unpack("!H", _exactly(channel, 2))[0]
-    return DNSRecord.parse(_exactly(channel, size))
+    message = read_message(channel)
+    if not message:
+        raise ConnectionResetError("the connection ended before the answer")
+    return DNSRecord.parse(message)
 
 
-def _exactly(channel: socket.socket, size: int) -> bytes:
+def read_message(stream: socket.socket) -> bytes:
+    """The next message of a stream; empty at its end."""
+    length = int.from_bytes(_exactly(stream, 2), "big")
+    return _exactly(stream, length)
+
+
+def _exactly(stream: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:
-        more = channel.recv(size - len(data))
+        more = stream.recv(size - len(data))
         if not more:
-            raise ConnectionResetError("the connection ended before the answer")
+            return b""
         data += more
     return data

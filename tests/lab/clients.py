@@ -97,7 +97,9 @@ def dig_client(*options: str) -> Client:
     return DigClient(" ".join(("dig", *options)), command)
 
 
-_TRIES = 4  # an answer may expire, or be refreshed ahead of time, just between two lookups
+_TRIES = (
+    12  # an answer may expire, or be refreshed ahead of time, just between two lookups; a busy client may ask twice
+)
 
 
 @dataclass(frozen=True, slots=True)

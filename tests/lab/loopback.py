@@ -4,6 +4,7 @@ An upstream of a few lines answers every A question over UDP; clients ask one qu
 """
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -13,67 +14,60 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
 from tests.lab.ask import question
 from tests.lab.waiting import wait_until
+from tests.network import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 10.0
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free for TCP and UDP."""
-    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(tcp.getsockname())
-        return int(tcp.getsockname()[1])
-
-
-@contextlib.contextmanager
-def upstream(ttl: int = 300) -> Iterator["Upstream"]:
-    """A server that answers every question with one address."""
-    with socket.socket(type=socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        server = Upstream(sock, ttl)
-        thread = threading.Thread(target=server.serve)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-            thread.join()
-
-
 class Upstream:
-    """See `upstream`."""
+    """A server that answers every question with one address."""
 
-    def __init__(self, sock: socket.socket, ttl: int) -> None:
-        self.port = int(sock.getsockname()[1])
+    def __init__(self, ttl: int = 300) -> None:
+        self.port = 0
         self.asked = 0
-        self._sock = sock
         self._record = b"\xc0\x0c\0\1\0\1" + ttl.to_bytes(4, "big") + b"\0\4\x0a\1\2\3"
 
-    def serve(self) -> None:
-        """Answer until `stop`."""
+    def after_id(self, question: bytes) -> bytes:
+        """What an answer to this question says behind its ID."""
+        return b"\x81\x80\0\1\0\1\0\0\0\0" + question + self._record
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[Self]:
+        """Answer on a port of loopback, for as long as the block lasts."""
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            self.port = int(sock.getsockname()[1])
+            thread = threading.Thread(target=self._serve, args=(sock,))
+            thread.start()
+            try:
+                yield self
+            finally:
+                with socket.socket(type=socket.SOCK_DGRAM) as ending:
+                    ending.sendto(b"", ("127.0.0.1", self.port))
+                thread.join()
+
+    def _serve(self, sock: socket.socket) -> None:
         while True:
-            query, client = self._sock.recvfrom(4096)
+            query, client = sock.recvfrom(4096)
             if not query:
                 return
-            end = query.index(b"\0", 12) + 5
             self.asked += 1
-            head = query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0"
-            self._sock.sendto(head + query[12:end] + self._record, client)
+            sock.sendto(query[:2] + self.after_id(query[12 : query.index(b"\0", 12) + 5]), client)
 
-    def stop(self) -> None:
-        """Have `serve` return."""
-        with socket.socket(type=socket.SOCK_DGRAM) as sock:
-            sock.sendto(b"", ("127.0.0.1", self.port))
+
+def upstream(ttl: int = 300) -> contextlib.AbstractContextManager[Upstream]:
+    """Such a server, serving."""
+    return Upstream(ttl).serving()
 
 
 class Running:
@@ -139,9 +133,12 @@ class Running:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def admin(self, path: str, method: str = "GET") -> tuple[int, str]:
-        """Status and body of an admin page."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.config['admin']['port']}{path}", method=method)
+    def admin(
+        self, path: str, method: str = "GET", *, at: str = "127.0.0.1", fields: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Status and body of an admin page; `fields`: of the request's header."""
+        url = f"http://{at}:{self.config['admin']['port']}{path}"
+        request = urllib.request.Request(url, method=method, headers=dict(fields or {}))
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
                 return response.status, response.read().decode()
@@ -225,6 +222,38 @@ def load(port: int, *, clients: int = 4, names: int = 50, address: str = "127.0.
         end.set()
         for thread in threads:
             thread.join()
+
+
+@dataclass(slots=True)
+class Probed:
+    """What the admin endpoints said: how often 200, and what else."""
+
+    right: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def probes(port: int) -> Iterator[Probed]:
+    """/ready and /metrics asked in turns for as long as the block lasts, each on a connection of its own."""
+    seen, end = Probed(), threading.Event()
+
+    def ask() -> None:
+        while not end.is_set():
+            for path in ("/ready", "/metrics"):
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_SECONDS) as response:
+                        response.read()
+                        seen.right += 1
+                except (OSError, http.client.HTTPException) as error:
+                    seen.wrong.append(f"{path}: {error!r}")
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        end.set()
+        thread.join()
 
 
 def ask_once(port: int, name: str) -> bytes:

@@ -7,7 +7,6 @@ open a socket there; the socket stays there.
 """
 
 import contextlib
-import ctypes
 import itertools
 import os
 import shutil
@@ -17,15 +16,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import network
+
 PREFIX = "nldns-"
-CLONE_NEWNET = 0x40000000
 NAMED_NAMESPACES = Path("/run/netns")
 PER_NAMESPACE_FILES = Path("/etc/netns")
 
 ENVIRONMENT = {**os.environ, "PATH": os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])}
 """For every program of the lab: servers and tools of the network are not in every user's PATH."""
 
-_libc = ctypes.CDLL(None, use_errno=True)
 _serial = itertools.count(1)
 
 
@@ -77,19 +76,12 @@ class Namespace:
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
         """This thread is inside for the block: sockets opened there belong to the namespace for good."""
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(NAMED_NAMESPACES / self.name, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            inside = os.open(NAMED_NAMESPACES / self.name, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                _set_namespace(inside)
-            finally:
-                os.close(inside)
-            try:
+            with network.inside(descriptor):
                 yield
-            finally:
-                _set_namespace(home)
         finally:
-            os.close(home)
+            os.close(descriptor)
 
     @contextlib.contextmanager
     def dark(self) -> Iterator[None]:
@@ -105,12 +97,6 @@ class Namespace:
             yield
         finally:
             run("ip", "netns", "exec", self.name, "nft", "delete", "table", "inet", "dark")
-
-
-def _set_namespace(descriptor: int) -> None:
-    if _libc.setns(descriptor, CLONE_NEWNET):
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
 
 
 @contextlib.contextmanager

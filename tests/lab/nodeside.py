@@ -39,8 +39,10 @@ def addresses(namespace: Namespace, device: str) -> set[str]:
 def tracked(namespace: Namespace, port: int) -> list[str]:
     """What conntrack follows to or from this port."""
     listed = namespace.run("conntrack", "-L").stdout + namespace.run("conntrack", "-L", "-f", "ipv6").stdout
-    # A set: whether the first command shows both families depends on its version.
-    return sorted({line for line in listed.splitlines() if f"port={port} " in line})
+    # Whether the first command shows both families depends on its version. A connection is known by its addresses and
+    # ports; its age and its state may differ between the two.
+    lines = (line for line in listed.splitlines() if f"port={port} " in line)
+    return sorted({tuple(word for word in line.split() if "=" in word): line for line in lines}.values())
 
 
 @contextlib.contextmanager

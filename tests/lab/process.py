@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.lab.netns import ENVIRONMENT, Namespace
-from tests.lab.waiting import wait_until
+from tests.lab.waiting import PATIENCE_SECONDS, wait_until
 
 STOP_SECONDS = 15.0
 LAST_LINES = 25
@@ -49,9 +49,9 @@ class Process:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
-    def start(self, ready: Callable[[], bool]) -> None:
+    def start(self, ready: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Start the program and return when `ready` says so; AssertionError with its last words when it ends before
-        that.
+        that, or is not ready within `patience_seconds`.
         """
         with self.log.open("ab") as output:
             self._child = subprocess.Popen(
@@ -63,9 +63,10 @@ class Process:
                 cwd=self._folder,
                 start_new_session=True,
             )
-        _pass_priority_on(self._child.pid)
+        pass_priority_on(self._child.pid)
         try:
-            wait_until(lambda: self._alive() and ready(), f"{self._command[0]} to answer, its log is {self.log}")
+            what = f"{self._command[0]} to answer, its log is {self.log}"
+            wait_until(lambda: self._alive() and ready(), what, patience_seconds)
         except BaseException:
             self.kill()
             raise
@@ -128,7 +129,7 @@ def first_in_line() -> Iterator[None]:
         os.setpriority(os.PRIO_PROCESS, 0, usual)
 
 
-def _pass_priority_on(pid: int) -> None:
+def pass_priority_on(pid: int) -> None:
     """Where the kernel gives each session an equal share (sched(7), autogroup), priority counts only within it: let the
     program's session have ours.
     """

@@ -94,12 +94,15 @@ class Resolver:
         wait_until(self._ready, "/ready to say so")
 
     def succeed(self) -> None:
-        """Start it beside another one; returns when its log says that it has taken over."""
+        """Start it, beside another one or alone; returns when its log says that it has taken the node over."""
         self.process.start(lambda: bool(self.events("started")))
 
     def events(self, event: str) -> list[dict[str, Any]]:
-        """The log's lines of this event."""
-        lines = [json.loads(line) for line in self.process.output().splitlines() if line.startswith("{")]
+        """The log's lines of this event, in plain letters. Who waits for it reads the log again and again: other lines
+        are not parsed.
+        """
+        said = self.process.output().splitlines()
+        lines = [json.loads(line) for line in said if line.startswith("{") and event in line]
         return [line for line in lines if line["event"] == event]
 
     def workers(self) -> list[int]:
@@ -115,6 +118,10 @@ class Resolver:
         """SIGTERM; returns the exit status."""
         os.kill(self.supervisor, signal.SIGTERM)
         return self.process.wait()
+
+    def freeze(self, pid: int) -> None:
+        """SIGSTOP to one of its processes."""
+        os.kill(pid, signal.SIGSTOP)
 
     def hang_up(self) -> None:
         """SIGHUP to the supervisor."""

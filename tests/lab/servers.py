@@ -105,6 +105,9 @@ class CoreDNS(Server):
                 log . "asked {{remote}} {{proto}} {{type}} {{name}}"
                 file {ZONES}/cluster.local.zone cluster.local
                 file {ZONES}/10.in-addr.arpa.zone 10.in-addr.arpa
+                template ANY ANY {MARKER_SUFFIX} {{
+                    rcode NXDOMAIN
+                }}
                 forward . {forward_to}
             }}
             """)

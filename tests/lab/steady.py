@@ -131,6 +131,20 @@ class Steady:
         enough = self.all().right + questions
         wait_until(lambda: self.all().right >= enough, f"{questions} more answers", patience_seconds=60)
 
+    def more_asked(self, questions: int) -> None:
+        """Return when so many more have been asked, whatever became of them."""
+        enough = self.all().asked + questions
+        wait_until(lambda: self.all().asked >= enough, f"{questions} more questions", patience_seconds=60)
+
+    def calm(self) -> None:
+        """Return when nearly all that was asked is answered, so that nothing waits anywhere."""
+
+        def under_way() -> int:
+            count = self.all()
+            return count.asked - count.right - count.wrong - count.unanswered
+
+        wait_until(lambda: under_way() < CALM, "most answers", patience_seconds=60)
+
     def ended(self) -> None:
         """Nothing more is asked: what is unanswered remains so."""
         self._ended = time.monotonic()
@@ -152,6 +166,8 @@ class Steady:
 
 
 PER_SECOND: Final = 5000
+CALM: Final = 64
+"""So few questions are always on their way."""
 TCP_SHARE: Final = 0.02
 
 
@@ -169,11 +185,12 @@ def steady(
     program = folder / "steady"
     if not program.exists():
         subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(program), str(SOURCE)], check=True)
-    written = folder / "questions"
+    stamp = time.monotonic_ns()
+    written = folder / f"questions-{stamp}"
     written.write_bytes(b"".join(each.record() for each in questions))
     processes, sheets = [], []
     for number, pod in enumerate(pods):
-        path = folder / f"steady-{number}-{time.monotonic_ns()}"
+        path = folder / f"steady-{number}-{stamp}"
         sheets.append(Sheet(path))
         command = [str(program), server, str(per_second), str(tcp_share), str(path)]
         processes.append(Process(pod, ["sh", "-c", f'exec "$@" <{written}', "sh", *command], folder / "steady.log"))
@@ -198,7 +215,7 @@ def usual_questions(names: int = 1000, new: int = 10) -> list[Asked]:
     """
     cluster, outside = bytes((10, 96, 99, 99)), bytes((203, 0, 113, 99))
     known = [Asked(f"known-{number}.fresh.svc.cluster.local", "A", cluster) for number in range(names * 6 // 10)]
-    known += [Asked(f"known-{number}.fresh.example.com", "A", outside) for number in range(names * 2 // 10)]
+    known += [Asked(f"known-{number}.steady.example.com", "A", outside) for number in range(names * 2 // 10)]
     known += [Asked("web.shop.svc.cluster.local", "A", bytes((10, 96, 12, 34)))] * (names // 10)
     known += [Asked("api.shop.svc.cluster.local", "AAAA")] * (names // 20)
     known += [Asked("missing.shop.svc.cluster.local", "A", rcode=3)] * (names // 20)

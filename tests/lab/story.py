@@ -11,14 +11,17 @@ from tests.lab.resolver import Resolver
 from tests.lab.steady import Count, Steady
 from tests.lab.succession import Event, Succession
 from tests.lab.topology import LOCAL, LOCAL_V6
+from tests.lab.waiting import wait_until
 
 MARGIN_SECONDS = 0.05
 AFTERWARDS_SECONDS = 1.0
 """What is asked so long after an event still belongs to it."""
 PAUSE_QUESTIONS = 12_000
-"""Between two events, and longer than what belongs to the first."""
+"""Answered between two events, at least."""
 SECOND_QUESTIONS = 10_000
 CALM_QUESTIONS = 120_000
+STANDSTILL_QUESTIONS = 5_500
+"""Too many for a turn of the worker, not for the kernel's queue; asked before a worker counts as standing still."""
 ANOTHER = "169.254.20.11"
 
 
@@ -48,8 +51,12 @@ def repeat(name: str, load: Steady, times: int, happen: Callable[[int], Event]) 
     """The same thing so many times; what belongs to one time does not belong to the next."""
     chapter = Chapter(name)
     for number in range(times):
-        chapter.events.append(happen(number))
+        event = happen(number)
+        chapter.events.append(event)
         load.go_on(PAUSE_QUESTIONS)
+        # Answers alone do not tell: thousands may have waited for them, and come at once.
+        over = event.ended + AFTERWARDS_SECONDS + 2 * MARGIN_SECONDS
+        wait_until(lambda over=over: time.monotonic() > over, "the end of what belongs to an event")  # type: ignore[misc]
     return chapter
 
 
@@ -95,8 +102,24 @@ def reloads(line: Succession, load: Steady, times: int) -> Chapter:
 
 
 def deaths(line: Succession, load: Steady, times: int) -> Chapter:
-    """SIGKILL to the worker, not so often that its replacement is put off."""
-    return repeat("worker SIGKILLed", load, times, lambda _number: line.kill_worker())
+    """SIGKILL to the worker, not so often that its replacement is put off, and not while it has a burst to answer: of
+    that, it has read more than a batch, so that clients take turns.
+    """
+
+    def happen(_number: int) -> Event:
+        load.calm()
+        return line.kill_worker()
+
+    return repeat("worker SIGKILLed", load, times, happen)
+
+
+def standstills(line: Succession, load: Steady, times: int) -> Chapter:
+    """The worker gets no turn for a while, as on a busy machine, and finds thousands of questions."""
+
+    def happen(_number: int) -> Event:
+        return line.stop_worker(lambda: load.more_asked(STANDSTILL_QUESTIONS))
+
+    return repeat("worker without a turn", load, times, happen)
 
 
 def losses(line: Succession, load: Steady, times: int) -> Chapter:

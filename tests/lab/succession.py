@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -116,11 +116,25 @@ class Succession:
 
     def kill_worker(self) -> Event:
         """SIGKILL to the worker; until there is another one that has begun to answer."""
+        # For moments there is another child, which looks after the node.
+        wait_until(lambda: len(self.current.workers()) == 1, "the worker to be the only child")
         (worker,) = self.current.workers()
         times, began = len(self.current.events("listening")), time.monotonic()
         os.kill(worker, signal.SIGKILL)
         self._wait_for("listening", times + len(self._config["listen"]["addresses"]))
-        assert self.current.workers() != [worker]
+        assert worker not in self.current.workers()
+        return Event(began, time.monotonic())
+
+    def stop_worker(self, meanwhile: Callable[[], None]) -> Event:
+        """The worker gets no turn (SIGSTOP) until `meanwhile` has returned, then goes on."""
+        wait_until(lambda: len(self.current.workers()) == 1, "the worker to be the only child")
+        (worker,) = self.current.workers()
+        began = time.monotonic()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            meanwhile()
+        finally:
+            os.kill(worker, signal.SIGCONT)
         return Event(began, time.monotonic())
 
     def lose_address(self) -> Event:

@@ -16,9 +16,10 @@ from typing import Any, Self
 import yaml
 
 from tests.lab.apiserver import ApiServer, OnThisMachine
-from tests.lab.loopback import REPOSITORY, free_port
+from tests.lab.loopback import REPOSITORY
 from tests.lab.process import Process
 from tests.lab.waiting import wait_until
+from tests.network import free_port
 from webhook.registration import registration
 from webhook.values import Cluster
 

@@ -8,6 +8,8 @@
  * UDP: from 32 ports in turn. The kernel stamps each reply on its arrival, so that a delay of this program is not the server's.
  * TCP: a connection carries 20 questions, one after another, then it is closed and another one made. If the server ends it while
  * a question is unanswered, that is asked again through a new one (RFC 7766, section 6.2.4), twice at most; its time goes on.
+ * While all connections that one client may have wait for an answer, questions go over UDP: what it has no way to ask is no
+ * fault of the server.
  * An answer counts, however late; the time of the slowest tells. Nothing at all, and a refused connection, is `unanswered`.
  */
 #define _GNU_SOURCE
@@ -27,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PORTS = 32, IDS = 8192, CONNECTIONS = 64, USUAL = 8, USES = 20, TRIES = 3, QUESTIONS = 4096, PACKET = 4096, BURST = 64 };
+enum { PORTS = 32, IDS = 8192, CONNECTIONS = 96, USUAL = 8, USES = 20, TRIES = 3, QUESTIONS = 4096, PACKET = 4096, BURST = 64 };
 static const int64_t NAP = 1000000, ROW = 50000000, PATIENCE = 3000000000; /* nanoseconds */
 
 struct record { /* as it comes in, in this machine's byte order */
@@ -161,9 +163,9 @@ static void pass_on(struct connection *it) {
     if (send(it->sock, it->packet, length + 2, MSG_NOSIGNAL) < 0) hang_up(it); /* the turn of loop finds it so */
 }
 
-static void ask_tcp(void) {
+/* Whether a connection was free. */
+static int ask_tcp(void) {
     static int turn;
-    sheet->tcp++;
     turn++;
     for (int i = 0; i < CONNECTIONS; i++) { /* eight in turn, and others while these are busy */
         struct connection *it = &connections[i < USUAL ? (turn + i) % USUAL : i];
@@ -174,10 +176,10 @@ static void ask_tcp(void) {
         it->packet[0] = length >> 8;
         it->packet[1] = length;
         pass_on(it);
-        return;
+        sheet->tcp++;
+        return 1;
     }
-    struct waiting who = begin(1); /* all of them wait: the server stands still */
-    given_up(&who);
+    return 0;
 }
 
 static void try_again(struct connection *it, int refused) {
@@ -286,12 +288,9 @@ int main(int argc, char **argv) {
         due_until = now;
         if (ending && !stop_at) stop_at = now;
         while (!stop_at && asked < (now - began) * rate / 1e9) {
-            if ((tcp_due += tcp_share) >= 1) {
-                tcp_due -= 1;
-                ask_tcp();
-            } else {
-                ask_udp();
-            }
+            int over_tcp = (tcp_due += tcp_share) >= 1;
+            tcp_due -= over_tcp;
+            if (!over_tcp || !ask_tcp()) ask_udp();
             asked++;
         }
         read_all();

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.clients import NONE, Client, Found, cares, dig_client, glibc, musl, netgo, ready_share
+from tests.lab.counting import build, look_up
 from tests.lab.expected import DATABASE_PORTS, EXTERNAL_NAME, OUTSIDE, SERVICES, SHORT_SERVICES
 from tests.lab.resolver import Resolver
 from tests.lab.scene import Scene
@@ -30,6 +31,7 @@ MAKERS: dict[str, Callable[[Path], Client]] = {
     "Go": lambda _: netgo(),
     "c-ares": lambda _: cares(),
 }
+USUAL_SEARCH = "search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
 WHOLE_NAMES = {**SERVICES, **OUTSIDE, **dict([EXTERNAL_NAME])}
 
 
@@ -56,6 +58,24 @@ def test_client_finds_the_ports_of_a_headless_service(cluster: Scene[CoreDNS], m
     client, (name, expected) = make(), DATABASE_PORTS
     assert client.services(cluster.lab.pod, name) == expected
     assert client.services(cluster.lab.pod, "_nothing._tcp.db.shop.svc.cluster.local") == {NONE}
+
+
+def test_an_opted_in_pod_asks_once_for_what_a_usual_one_asks_four_times(
+    cluster: Scene[CoreDNS], tmp_path: Path
+) -> None:
+    """The questions of both families; musl asks both nameservers of an opted-in pod at once."""
+    pod = cluster.lab.pod
+    opted_in = pod.resolv_conf()
+    programs = build(tmp_path)
+    counts = {}
+    for library, program in programs.items():
+        pod.write_resolv_conf(f"nameserver {LOCAL}\n{USUAL_SEARCH}")
+        usual = look_up(pod, program, "www.example.com")
+        pod.write_resolv_conf(opted_in)
+        lean = look_up(pod, program, "www.example.com")
+        assert usual.found == lean.found
+        counts[library] = (usual.sent, lean.sent)
+    assert counts == {"glibc": (8, 2), "musl": (8, 4)}
 
 
 def test_client_needs_no_second_nameserver(cluster: Scene[CoreDNS], client: Client) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import load, machine, names
+from benchmarks import floods, load, machine, names
 from benchmarks.ask import Asker
 from benchmarks.measure import open_bench
 from benchmarks.names import AAAA, Asked
@@ -16,7 +16,7 @@ from benchmarks.workloads import Workload
 
 QUESTIONS = [*names.services(50), Asked("web.shop.svc.cluster.local", AAAA), *names.popular(3)[2]]
 
-pytestmark = pytest.mark.needs("gcc", "dnsperf")
+pytestmark = [pytest.mark.serial, pytest.mark.needs("gcc", "dnsperf")]
 
 
 def work(questions: list[Asked]) -> Workload:
@@ -110,3 +110,15 @@ def test_programs_in_c_are_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path:
     built = program("echo")
     before = built.stat().st_mtime_ns
     assert program("echo").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("kind", floods.kinds(), ids=lambda kind: kind.mode or "nobody")
+def test_a_flood_of_each_kind_reaches_the_server_and_the_quiet_client_is_counted(kind: floods.Kind) -> None:
+    with open_bench() as bench:
+        found = floods.measure(bench, Peer("right", "right", upstream_itself), kind, 0.2)
+    assert found.load.sent > 0
+    assert found.mebibytes > 0
+    if kind.mode != "drip":  # a moment may be too short for a whole question
+        assert (found.flood_per_second > 0) == (kind.mode in {"packets", "unique", "questions", "churn"})
+    assert (found.connections > 0) == (kind.mode in {"questions", "silent", "drip", "churn", "halfopen"})
+    assert len(found.cells()) == len(floods.HEAD)

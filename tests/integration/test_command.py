@@ -72,16 +72,69 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert run("--check", "--config", str(tmp_path)) == (2, "", f"{tmp_path}: not a regular file\n")
 
 
+COREFILES = REPOSITORY / "tests" / "cases" / "migration"
+
+
+def test_a_corefile_is_converted_on_standard_output_and_commented_on_standard_error(tmp_path: Path) -> None:
+    given = COREFILES / "shipped.yaml"
+    status, written, remarks = run("--convert-corefile", str(given))
+    assert status == 0, "nothing was left out or changed"
+    assert f"  # {given}:11: cluster.local:53\n" in written
+    assert all(line.startswith(f"{given}:") and ": note: " in line for line in remarks.splitlines())
+    result = tmp_path / "resolver.yaml"
+    result.write_text(written)
+    assert run("--check", "--config", str(result)) == (0, "", "")
+
+
+def test_what_is_lost_is_status_1_and_what_cannot_be_read_is_status_2(tmp_path: Path) -> None:
+    given = tmp_path / "Corefile"
+    given.write_text(".:53 {\n    bind 127.0.0.1\n    forward . {$WORLD}\n    dns64\n}\n")
+    status, written, problems = run("--convert-corefile", str(given))
+    assert (status, written) == (2, "")
+    assert problems == f"{given}:3:15: WORLD: its value is not known here: --set WORLD=VALUE\n"
+    status, written, problems = run("--convert-corefile", str(given), "--set", "WORLD=192.0.2.1")
+    assert status == 1
+    assert "upstreams: [192.0.2.1]" in written
+    assert f"{given}:4: dns64: left out: " in problems
+    given.write_text(".:53 {\n    forward . 192.0.2.1\n")
+    assert run("--convert-corefile", str(given)) == (
+        2,
+        "",
+        f"{given}:1:6: the block of .:53 that begins here has no closing '}}'\n",
+    )
+    missing = str(tmp_path / "missing")
+    assert run("--convert-corefile", missing) == (2, "", f"{missing}: No such file or directory\n")
+
+
+def test_a_corefile_may_come_through_a_pipe_and_leave_as_values() -> None:
+    done = subprocess.run(
+        command("--convert-corefile", "-", "--as", "values"),
+        cwd=REPOSITORY, input="{\n", capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "standard input:1:1: a zone was expected here, not '{'\n"
+    done = subprocess.run(
+        command("--convert-corefile", "-", "--as", "values"),
+        cwd=REPOSITORY, input=(COREFILES / "gke.yaml").read_text(), capture_output=True, text=True, check=False,
+        timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "  mode: transparent\n" in done.stdout
+    assert "standard input:62: forward ... ns.partner.example: left out: " in done.stderr
+
+
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_that_is_told_to_stop_before_it_has_begun_ends_with_status_0(
     way: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolver.main.run_demo", lambda: signal.raise_signal(way))
     before = signal.getsignal(signal.SIGTERM)
+    ctrl_c = signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts with `&` ignores it
     try:
         assert main(["--demo"]) == 0
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, ctrl_c)
 
 
 def test_the_version_is_told() -> None:

@@ -1,11 +1,12 @@
 """What an operator sees and decides, through the real program: transports, clients, what is remembered, readiness."""
 
+import http.client
 import json
 from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.ask import ask
+from tests.lab.ask import ask, connected
 from tests.lab.dig import dig
 from tests.lab.resolver import Resolver, configuration
 from tests.lab.scene import Scene, new_name
@@ -58,6 +59,22 @@ def test_what_is_remembered_is_shown_and_forgotten_on_demand(debian: Scene[Unbou
         assert plain.admin(f"/cache?name={name}")[0] == 404
         assert dig(pod, name).status == "NOERROR"
         assert len(debian.world.asked_for(name)) == asked + 1
+
+
+def test_a_pod_may_look_at_monitoring_and_neither_at_names_nor_change_anything(debian: Scene[Unbound]) -> None:
+    config = configuration(admin={"address": "0.0.0.0", "port": 9253})
+    said = {}
+    with debian.resolver(config):
+        for method, path in (
+            ("GET", "/metrics"),
+            ("GET", "/cache?name=www.example.com"),
+            ("DELETE", "/cache?all=true"),
+        ):
+            page = http.client.HTTPConnection(LOCAL, 9253)
+            with connected(debian.lab.pod, LOCAL, 9253, tcp=True) as page.sock:
+                page.request(method, path)
+                said[method, path] = page.getresponse().status
+    assert list(said.values()) == [200, 403, 403]
 
 
 def test_requests_replies_and_cache_counters_add_up(debian: Scene[Unbound], plain: Resolver) -> None:

@@ -1,5 +1,6 @@
 """Supervisor and workers as real processes: what a worker's death costs, what it may do, what several say."""
 
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,20 @@ from tests.lab.loopback import Counted, Running, Upstream, ask_once, configurati
 from tests.lab.waiting import wait_until
 
 KILLS = 8
+HANGING = (
+    "import os, sys, time\n"
+    "from resolver import service\n"
+    "from resolver.__main__ import main\n"
+    "start = service.Service.start\n"
+    "async def hang(self, sockets, admin):\n"
+    "    if os.path.exists({mark!r}):\n"
+    "        os.unlink({mark!r})\n"
+    "        time.sleep(600)\n"
+    "    await start(self, sockets, admin)\n"
+    "service.Service.start = hang\n"
+    "sys.exit(main(sys.argv[1:]))\n"
+)
+"""The command, whose next worker hangs before it begins to answer if this file is there."""
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +53,14 @@ def taken_over(resolver: Running, times: int) -> bool:
 def status_of(pid: int) -> dict[str, str]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def nobody_listens(port: int) -> bool:
+    """Whether the kernel refuses a packet to `port` of the loopback (ICMP port unreachable)."""
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.1", port))
+        client.send(b"?")
+        return bool(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED)
 
 
 def has_ended(pid: int) -> bool:
@@ -73,6 +96,29 @@ def test_a_worker_that_stands_still_is_replaced(server: Upstream, tmp_path: Path
         assert [line["reason"] for line in resolver.events("worker replaced")] == ["silent"]
         assert resolver.metric("nodelocaldns_workers_replaced_total") == 1
         assert resolver.stop() == 0
+
+
+def test_a_replacement_that_hangs_before_it_answers_is_replaced_in_its_turn(server: Upstream, tmp_path: Path) -> None:
+    mark = tmp_path / "hang"
+    with running(tmp_path, configuration(server), script=HANGING.format(mark=str(mark))) as resolver:
+        mark.touch()
+        (worker,) = resolver.workers()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: len(resolver.events("worker replaced")) == 2, "the replacement of the replacement")
+        assert not mark.exists()
+        assert [line["reason"] for line in resolver.events("worker replaced")] == ["died", "not ready"]
+        assert ask_once(resolver.config["listen"]["port"], "n1.example")[3] & 15 == 0
+        assert resolver.stop() == 0
+
+
+def test_a_start_whose_worker_hangs_fails(server: Upstream, tmp_path: Path) -> None:
+    mark = tmp_path / "hang"
+    mark.touch()
+    script = HANGING.format(mark=str(mark))
+    with running(tmp_path, configuration(server), script=script, until="cannot start") as resolver:
+        assert resolver.process is not None
+        assert resolver.process.wait(10) == 1
+        assert resolver.events("a worker cannot start")[0]["reason"] == "not ready"
 
 
 def test_a_pause_of_the_whole_group_is_not_the_workers_fault(server: Upstream, tmp_path: Path) -> None:
@@ -137,12 +183,8 @@ def test_a_worker_does_not_outlive_its_supervisor(server: Upstream, tmp_path: Pa
         os.kill(resolver.pid, signal.SIGKILL)
         wait_until(lambda: has_ended(worker), "its end")
         resolver.process.wait()  # type: ignore[union-attr]  # it was started
-        with socket.socket(type=socket.SOCK_DGRAM) as client:
-            client.connect(("127.0.0.1", resolver.config["listen"]["port"]))
-            client.send(b"?")
-            client.settimeout(10)
-            with pytest.raises(ConnectionRefusedError):
-                client.recv(10)
+        # A process is said to have ended once its first thread has; the last one closes the socket.
+        wait_until(lambda: nobody_listens(resolver.config["listen"]["port"]), "a port that refuses")
 
 
 def test_a_user_that_does_not_exist_is_named_and_nothing_starts(server: Upstream, tmp_path: Path) -> None:
@@ -186,6 +228,30 @@ def test_several_workers_share_the_work_and_speak_with_one_voice(server: Upstrea
         assert len(known["entries"]) > 1
         assert json.loads(resolver.admin("/cache?all=true", "DELETE")[1])["forgotten"] > 5
         assert resolver.metric("coredns_cache_entries") == 0
+        assert resolver.stop() == 0
+
+
+def test_of_several_workers_one_that_is_replaced_takes_no_count_and_no_answer_with_it(
+    server: Upstream, tmp_path: Path
+) -> None:
+    with running(tmp_path, configuration(server, workers=2)) as resolver:
+        port = resolver.config["listen"]["port"]
+        while resolver.metric("coredns_cache_entries") < 2 * 50:
+            for number in range(100):
+                ask_once(port, f"n{number % 50}.example")
+        asked, counted = server.asked, resolver.metric("coredns_dns_requests_total")
+        for worker in resolver.workers():  # one of them adds up
+            os.kill(worker, signal.SIGKILL)
+            wait_until(partial(replaced, resolver, worker), "another worker")
+            wait_until(lambda: resolver.metric("coredns_cache_entries") == 2 * 50, "what its sibling knows")
+            now = resolver.metric("coredns_dns_requests_total")
+            assert now >= counted
+            counted = now
+        for number in range(200):
+            ask_once(port, f"n{number % 50}.example")
+        assert resolver.metric("coredns_dns_requests_total") == counted + 200
+        assert resolver.metric("nodelocaldns_workers_replaced_total") == 2
+        assert server.asked == asked, "names that a sibling knew"
         assert resolver.stop() == 0
 
 

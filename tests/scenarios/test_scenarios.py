@@ -4,22 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.language import ScenarioError, read
+from tests.scenarios.language import Scenario, ScenarioError, read
 from tests.scenarios.player import Player
+from tests.scenarios.table import stories
 
-FOLDER = Path(__file__).parent
-FILES = sorted(FOLDER.glob("**/*.scenario"))
+STORIES = stories()
 
 
-@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_scenario(path: Path) -> None:
-    Player(read(path)).play()
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_scenario(story: Scenario) -> None:
+    Player(story).play()
 
 
 def play(tmp_path: Path, *lines: str) -> None:
     path = tmp_path / "some.scenario"
     path.write_text("\n".join(("# a claim", "# its source", *lines)), encoding="utf-8")
-    Player(read(path)).play()
+    for story in read(path):
+        Player(story).play()
 
 
 MISTAKES = {
@@ -35,6 +36,11 @@ MISTAKES = {
     "another rcode": (["ask a. AXFR", "answer NOERROR"], "the rcode is REFUSED"),
     "an answer too early": (["ask a. A", "upstream ns1 a. A", "answer NOERROR"], "0 answers instead of one"),
     "an unexpected reason": (["ask a. A class=CH edns=1232", "answer REFUSED"], "the extended error is"),
+    "a row with a cell too few": (["rows a | b", "  1 | 2", "  3", "ask $a. A"], "2 cells are needed"),
+    "a remark about nobody": (["# bind differs: it does"], "expected '# SERVER differs"),
+    "a remark without a reason": (["# unbound differs"], "expected '# SERVER differs"),
+    "an unexpected option": (["ask a. AXFR tcp option=11:", "answer REFUSED"], "the options are"),
+    "a reply that is not dropped": (["ask a. AXFR", "dropped"], "not dropped"),
     "a client that waits no more": (["ask a. AXFR", "waiting"], "waits no more"),
 }
 
@@ -64,6 +70,30 @@ def test_other_records_than_expected_fail(tmp_path: Path) -> None:
         play(tmp_path, *lines)
 
 
+def test_a_row_is_a_story_of_its_own_with_its_words_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "some.scenario"
+    lines = ["# $what is refused", "# here", "# unbound differs in rows 2-3, 5: whim", "# coredns skips: whim"]
+    rows = ["rows what", *(f"  {what}" for what in ("AXFR", "IXFR", "TYPE252", "AXFR", "AXFR"))]
+    path.write_text("\n".join([*lines, *rows, "ask a. $what", "answer REFUSED", "---", *lines[:2]]))
+    told = read(path)
+    assert [story.claim for story in told[:2]] == ["AXFR is refused", "IXFR is refused"]
+    assert [story.name for story in told] == [*(f"some:1.{row}" for row in range(1, 6)), "some:14"]
+    assert ["unbound" in story.remarks for story in told] == [False, True, True, False, True, False]
+    assert all(story.remarks["coredns"].verb == "skips" for story in told[:5])
+    for story in told[:5]:
+        Player(story).play()
+
+
+def test_records_are_spread_over_numbers_and_lines(tmp_path: Path) -> None:
+    path = tmp_path / "some.scenario"
+    path.write_text("# a\n# b\nanswer NOERROR\n  a. 1 A 10.0.0.{1-3} // authority b. 1 NS c.\n")
+    (story,) = read(path)
+    assert story.steps[0].records == [
+        *(("answer", f"a. 1 A 10.0.0.{number}") for number in (1, 2, 3)),
+        ("authority", "b. 1 NS c."),
+    ]
+
+
 def test_claims_are_told_once() -> None:
-    claims = [read(path).claim for path in FILES]
+    claims = [story.claim for story in STORIES]
     assert len(set(claims)) == len(claims)

@@ -3,6 +3,7 @@
 Records are written as in a zone file: `web.shop. 30 IN A 10.0.0.1`.
 """
 
+import functools
 from collections.abc import Sequence
 
 from dnslib import CLASS, EDNS0, QTYPE, RCODE, RR, DNSHeader, DNSQuestion, DNSRecord, EDNSOption
@@ -65,8 +66,18 @@ def answer_packet(
     ident: int = 0x1234, edns: bool = True, ede: tuple[int, bytes] | None = None,
 ) -> bytes:  # fmt: skip
     """A server's answer, names compressed."""
+    sections = tuple(answers), tuple(authority), tuple(additional)
+    return _answer_packet(name, qtype, sections, rcode, tc, ad, aa, ident, edns, ede)
+
+
+@functools.lru_cache(4096)  # properties ask for the same ones again and again
+def _answer_packet(
+    name: str, qtype: str, sections: tuple[tuple[str, ...], ...], rcode: str, tc: bool, ad: bool, aa: bool,
+    ident: int, edns: bool, ede: tuple[int, bytes] | None,
+) -> bytes:  # fmt: skip
     header = DNSHeader(id=ident, qr=1, aa=int(aa), tc=int(tc), ad=int(ad), rd=1, ra=1, rcode=getattr(RCODE, rcode))
     record = DNSRecord(header, q=DNSQuestion(name, number(QTYPE, qtype)))
+    answers, authority, additional = sections
     record.add_answer(*records(*answers))
     record.add_auth(*records(*authority))
     record.add_ar(*records(*additional))
@@ -143,3 +154,8 @@ def read_or_none(packet: bytes, *, dnssec_ok: bool = False) -> Answer | None:
         return read_answer(packet, WEB, dnssec_ok=dnssec_ok) if is_answer_to(packet, WEB) else None
     except BadPacket:
         return None
+
+
+def framed(*messages: bytes) -> bytes:
+    """Messages as they stand on a stream."""
+    return b"".join(len(message).to_bytes(2, "big") + message for message in messages)

@@ -25,6 +25,20 @@ def test_ssl_imported_later_is_the_real_one_for_asyncio_too() -> None:
     assert words_of(code) == ["True", "True"]
 
 
+def test_threads_are_the_real_ones_as_soon_as_there_is_one() -> None:
+    code = (
+        "import resolver.lean\nresolver.lean.begin()\nimport_loops()\nimport asyncio, uvloop\n"
+        "async def ask():\n"
+        "    first = '__getattr__' in vars(sys.modules['threading'])\n"
+        "    import threading\n"
+        "    there = await asyncio.to_thread(threading.current_thread)\n"
+        "    main = threading.main_thread()\n"
+        "    print(first, there is not main, threading.current_thread() is main, main.ident == threading.get_ident())\n"
+        "uvloop.run(ask())"
+    )
+    assert words_of(code) == ["True", "True", "True", "True"]
+
+
 @pytest.mark.parametrize("before", ["ssl", "asyncio"])
 def test_nothing_is_held_back_from_who_has_it_already(before: str) -> None:
     code = f"import {before}\nimport_loops()\nprint('uvloop' in sys.modules, sys.modules['ssl'].OPENSSL_VERSION != '')"

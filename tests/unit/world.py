@@ -17,6 +17,7 @@ from resolver.engine import Engine
 from resolver.message import codes, names
 from resolver.message.answer import is_answer_to
 from resolver.outcome import Drop, Pending, Via
+from resolver.upstream.budget import Budget
 from resolver.upstream.lookup import Lookups
 from resolver.upstream.routes import Route, Routes
 from resolver.upstream.server import Server, Servers
@@ -79,11 +80,15 @@ class Sent:
         self, loop: Loop, channel: "Channel", query: bytes, question: bytes, attempt: Attempt, avoid: Ticket | None
     ) -> None:
         self.server = str(channel.upstream.address)
+        self.channel = channel
         self.transport = channel.transport
         self.query = query
         self.question = question
         self.avoid = avoid
         self.cancelled = self.told_silent = self.over = False
+        self.oldest = False
+        """What `silent` returns."""
+        self.is_quiet = True
         self.ignored = 0
         self._loop = loop
         self._attempt = attempt
@@ -111,8 +116,12 @@ class Sent:
     def cancel(self) -> None:
         self.cancelled = True
 
-    def silent(self) -> None:
+    def silent(self) -> bool:
         self.told_silent = True
+        return self.oldest
+
+    def quiet(self) -> bool:
+        return self.is_quiet
 
     def answer(self, packet: bytes) -> None:
         """The server's packet comes in. What matches no question in flight is ignored, as channels do."""
@@ -140,6 +149,7 @@ class Channel:
         self.upstream = upstream
         self.transport = transport
         self.closed = False
+        self.waiting = 0
         self._loop = loop
         self._sends = sends
 
@@ -186,7 +196,7 @@ class World:
         loop = cast("AbstractEventLoop", self.loop)
         self.timers = Timers(loop, self.loop.time)
         self.lookups = Lookups(loop, self.timers, self._note_health, self.loop.time)
-        self.servers = Servers(lambda upstream, transport: Channel(self.loop, self.sends, upstream, transport))
+        self.servers = Servers(lambda upstream, transport, _alone: Channel(self.loop, self.sends, upstream, transport))
         self.cache = cache or Cache()
         self.allowed = tuple(ip_network(network) for network in allowed)
         self.engine = Engine(self.lookups, self.routes(*(zones or (zone(),))), self.cache, self.allowed)
@@ -199,7 +209,11 @@ class World:
         """The zones with their servers, the same server for the same name."""
         return Routes(
             [
-                Route(each, [self.servers.get(up, each.transport) for up in each.upstreams if isinstance(up, Upstream)])
+                Route(
+                    each,
+                    [self.servers.get(up, each.transport) for up in each.upstreams if isinstance(up, Upstream)],
+                    Budget(each.queries_per_second) if each.queries_per_second else None,
+                )
                 for each in zones
             ]
         )

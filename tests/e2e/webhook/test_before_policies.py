@@ -10,6 +10,7 @@ from tests.lab.aftermath import after_creation
 from tests.lab.apiserver import ApiServer, api_server
 from tests.lab.waiting import wait_until
 from tests.lab.webhook import NAMES, is_injected, register, webhooks
+from tests.servers import kube_apiserver_before_policies
 from webhook.guard import guard
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("go")]
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs("go")]
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """With a webhook that is registered and ready."""
     folder = tmp_path_factory.mktemp("old")
-    with api_server(folder, "kubeapiserver135") as server:
+    with api_server(folder, kube_apiserver_before_policies()) as server:
         prepare(server)
         with webhooks(server, folder, "webhook") as (webhook,):
             register(server, webhook.port)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import socket
 import ssl
@@ -13,8 +14,11 @@ import pytest
 
 from tests.cases.injection import CASES
 from tests.lab.apiserver import ApiServer, api_server
+from tests.lab.promql import selectors
 from tests.lab.waiting import wait_until
 from tests.lab.webhook import Webhook, register, webhooks
+from tests.unit.chart.rules import alerts, rules
+from webhook.registration import POD_ENTRY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("go")]
 
@@ -75,6 +79,19 @@ def test_without_the_api_server_what_was_known_last_still_holds(alone: tuple[Api
     assert response["patchType"] == "JSONPatch"
     api.start_api()
     wait_until(lambda: "last known" not in webhook.get("/readyz")[1], "the webhook to find it again", 60.0)
+
+
+def test_pods_that_pass_a_dead_webhook_are_counted_where_the_alert_looks(alone: tuple[ApiServer, Webhook]) -> None:
+    api, webhook = alone
+    assert webhook.metric("nodelocaldns_webhook_ready", check="caBundle") == 1
+    assert webhook.metric("nodelocaldns_webhook_api_server_up") == 1
+    webhook.process.kill()
+    assert api.create_pod("plain", POD, "?dryRun=All").status == 201
+    looked_at = selectors(alerts(rules())["NodeLocalDNSWebhookFailOpen"]["expr"])
+    text = api.call("GET", "/metrics").document["text"]
+    counted = [line for line in text.splitlines() if line.startswith(f"{looked_at[0].metric}{{")]
+    assert counted == [f'{looked_at[0].metric}{{name="{POD_ENTRY}",type="admit"}} 1']
+    assert re.fullmatch("(pods|namespaces)[.]nodelocaldns[.]io", POD_ENTRY)
 
 
 def test_the_cluster_dns_is_followed_when_it_moves(alone: tuple[ApiServer, Webhook]) -> None:

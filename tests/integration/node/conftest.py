@@ -10,6 +10,7 @@ import pytest
 
 from resolver.config.values import Admin, Listen
 from resolver.config.values import Node as NodeSettings
+from resolver.node import jobs
 from resolver.node.node import Node
 from tests.lab.netns import Namespace, namespaces
 from tests.needs import require
@@ -23,6 +24,12 @@ def place() -> Iterator[Namespace]:
     require("netns", "nft", "conntrack")
     with namespaces("node") as (namespace,), namespace.entered():
         yield namespace
+
+
+@pytest.fixture(autouse=True)
+def _the_helper_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no finding that a machine busy with other tests needs ten seconds to start a process."""
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 60.0)
 
 
 @pytest.fixture

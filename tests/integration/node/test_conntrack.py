@@ -16,6 +16,8 @@ from tests.lab.netns import Namespace, cable, namespaces
 from tests.lab.nodeside import FOLLOW, converse, echo, rules, tracked
 from tests.lab.waiting import wait_until
 
+pytestmark = pytest.mark.unmeasured
+
 V4, V6, CLUSTER_DNS = "169.254.20.10", "fd00:20::10", "10.96.0.10"
 FOREIGN = (
     FOLLOW,

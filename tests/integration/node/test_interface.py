@@ -21,9 +21,16 @@ from tests.lab.netns import Namespace
 from tests.lab.nodeside import addresses, rules, sight
 from tests.lab.waiting import wait_until
 
+pytestmark = pytest.mark.unmeasured
+
 V4, V6, OLD = "169.254.20.10", "fd00:20::10", "10.99.99.99"
 NO_SUCH_KIND = "no-such-kind"
 NodeMaker = Callable[..., Node]
+
+
+def shown(place: Namespace, device: str) -> set[str]:
+    """The addresses of a device that need not be there."""
+    return addresses(place, device) if device in sight(place) else set()
 
 
 def repaired(subject: Node) -> NodeState:
@@ -72,6 +79,27 @@ def test_without_dummy_devices_lo_carries_the_addresses(
     assert "no dummy devices" in caplog.text
     subject.tear_down()
     assert sight(place) == before
+
+
+@pytest.mark.parametrize("dummy", [True, False])
+def test_at_the_end_the_rules_go_first_and_then_the_addresses(
+    place: Namespace, make: NodeMaker, kind: str, dummy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device_kind = kind if dummy else NO_SUCH_KIND
+    subject = make(V4, V6, device_kind=device_kind)
+    subject.set_up()
+    device = subject.check().device
+    transact, seen = helper._transact, list[set[str]]()
+
+    def look(text: str) -> None:
+        seen.append(addresses(place, device))
+        transact(text)
+
+    monkeypatch.setattr(helper, "_transact", look)
+    helper._tear_down(Request("tear down", device, device_kind, (V4, V6), rules="delete table inet nodelocaldns"))
+    assert seen[0] >= {V4, V6}
+    assert len(seen) == 1
+    assert not {V4, V6} & {each for name in ("lo", "nodelocaldns") for each in shown(place, name)}
 
 
 @pytest.mark.parametrize("dummy", [True, False])

@@ -1,6 +1,8 @@
 """The resolver on a node: address and rules come after the answers, go after them, and stay through upgrades."""
 
+import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,16 +10,27 @@ from typing import Any
 
 import pytest
 
-from tests.lab.loopback import Upstream, configuration, load, running, upstream
+from tests.lab.ask import ask
+from tests.lab.loopback import Running, Upstream, configuration, load, running, upstream
 from tests.lab.netns import Namespace
+from tests.lab.nodeside import FOLLOW, sight, tracked
 from tests.lab.waiting import wait_until
 
-ADDRESS = "169.254.20.10"
+ADDRESS, ADDRESS_V6 = "169.254.20.10", "fd00:20::10"
+PASSED = 'nodelocaldns_conntrack_bypass{result="passed"}'
+
+
+@pytest.fixture(autouse=True)
+def as_before(place: Namespace) -> Iterator[None]:
+    """Whatever the test does: addresses, rules and processes of the node are then as they were."""
+    place.ip("link", "set", "lo", "up")
+    before = sight(place), processes(place)
+    yield
+    assert (sight(place), processes(place)) == before
 
 
 @pytest.fixture
-def server(place: Namespace) -> Iterator[Upstream]:
-    place.ip("link", "set", "lo", "up")
+def server() -> Iterator[Upstream]:
     with upstream() as answering:
         yield answering
 
@@ -26,12 +39,21 @@ def server(place: Namespace) -> Iterator[Upstream]:
 def config(server: Upstream, tmp_path: Path) -> dict[str, Any]:
     node = {"manageInterface": True, "notrack": True, "handoverSocket": str(tmp_path / "handover")}
     made = configuration(server, node=node)
-    made["listen"]["addresses"] = [ADDRESS]
+    made["listen"]["addresses"] = [ADDRESS, ADDRESS_V6]
     return made
 
 
+def processes(place: Namespace) -> set[str]:
+    """Those in the namespace, without the one that looks."""
+    found = place.run("ip", "netns", "pids", place.name).stdout.split()
+    return {pid for pid in found if Path("/proc", pid).exists()}
+
+
 def has_address(place: Namespace) -> bool:
-    return f"inet {ADDRESS}/32" in place.run("ip", "address").stdout
+    shown = place.run("ip", "address").stdout
+    found = {f"inet {ADDRESS}/32" in shown, f"inet6 {ADDRESS_V6}/128" in shown}
+    assert len(found) == 1, "one address without the other"
+    return found.pop()
 
 
 def has_rules(place: Namespace) -> bool:
@@ -45,7 +67,6 @@ def on_the_node(place: Namespace) -> tuple[bool, bool]:
 def test_address_and_rules_stay_through_an_upgrade_and_go_at_the_last_exit(
     place: Namespace, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    before = place.run("ip", "-o", "address").stdout, place.run("nft", "list", "ruleset").stdout
     with ExitStack() as ending:
         old = ending.enter_context(running(tmp_path, config, "old"))
         assert on_the_node(place) == (True, True)
@@ -56,7 +77,55 @@ def test_address_and_rules_stay_through_an_upgrade_and_go_at_the_last_exit(
         assert (seen.lost, seen.wrong) == (0, [])
         assert new.metric("nodelocaldns_node_addresses") == 1
         assert new.stop() == 0
-    assert (place.run("ip", "-o", "address").stdout, place.run("nft", "list", "ruleset").stdout) == before
+    assert on_the_node(place) == (False, False)
+
+
+def test_queries_over_ipv4_and_ipv6_leave_no_entry_and_the_self_test_says_so(
+    place: Namespace, config: dict[str, Any], tmp_path: Path
+) -> None:
+    place.run("nft", FOLLOW)
+    with running(tmp_path, config) as resolver:
+        wait_until(lambda: resolver.metric(PASSED) == 1, "the self-test")
+        bypass = json.loads(resolver.admin("/health")[1])["node"]["conntrackBypass"]
+        assert (bypass["result"], bypass["reason"]) == ("passed", "")
+        port = config["listen"]["port"]
+        for number in range(50):
+            for address in (ADDRESS, ADDRESS_V6):
+                for tcp in (False, True):
+                    reply = ask(place, address, f"n{number}.example", port=port, tcp=tcp, patience_seconds=5.0)
+                    assert reply is not None
+        assert tracked(place, port) == []
+        assert resolver.stop() == 0
+    place.run("nft", "delete table inet follow")
+
+
+def test_address_and_rules_come_only_once_the_resolver_answers(
+    place: Namespace, config: dict[str, Any], tmp_path: Path
+) -> None:
+    waiting, go = tmp_path / "waiting", tmp_path / "go"
+    script = (
+        "import asyncio, pathlib, sys\nfrom resolver import service\nfrom resolver.__main__ import main\n"
+        "start = service.Service.start\n"
+        "async def hesitate(self, sockets, admin):\n"
+        f"    pathlib.Path({str(waiting)!r}).touch()\n"
+        f"    while not pathlib.Path({str(go)!r}).exists(): await asyncio.sleep(0.01)\n"
+        "    await start(self, sockets, admin)\n"
+        "service.Service.start = hesitate\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    resolver = Running(tmp_path, config, script=script)
+    watching = threading.Thread(target=resolver.start)
+    watching.start()
+    try:
+        wait_until(waiting.exists, "a worker that is about to begin")
+        assert on_the_node(place) == (False, False)
+        go.touch()
+        watching.join()
+        assert on_the_node(place) == (True, True)
+        assert resolver.stop() == 0
+    finally:
+        go.touch()
+        watching.join()
+        resolver.kill()
 
 
 def test_a_start_that_fails_leaves_the_node_as_it_was(place: Namespace, config: dict[str, Any], tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-from benchmarks import curves, plan
+import pytest
+
+from benchmarks import curves, names, plan
 from benchmarks.chart import svg
 from benchmarks.goals import COMPARED, FEW, GOALS, GROWN, MANY, SOME, Growth
 from benchmarks.measure import Run
@@ -18,7 +20,10 @@ def costs(workload: str, *cpu: float, peer: str = "ours") -> list[Run]:
     return [Run(peer, workload, number, user=each) for number, each in enumerate(cpu)]
 
 
-def test_the_full_form_measures_what_every_goal_needs() -> None:
+def test_the_full_form_measures_what_every_goal_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for maker in ("services", "unique"):  # millions of names, and it is about none of them
+        monkeypatch.setattr(names, maker, lambda count: [names.Asked("web.shop.svc.cluster.local")])
+    monkeypatch.setattr(names, "mix", lambda count, applications: [])
     works = plan.made(plan.FULL)
     steps = [*plan.steps(plan.FULL, works), *curves.steps()]
     measured = {(work.name, step.peer.name) for step in steps for work in step.works}

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ MACHINE = {"date": "2026-01-01", "processor": "a processor", "cores": 2, "kernel
 RESULTS = Results(
     MACHINE, [Described("ours", "nodelocaldns")], [Described("cached", "cached")], [Run("ours", "cached", 0, user=7.5)]
 )
+
+
+README_TEXT, TABLES_TEXT = ((ROOT / place.page).read_text(encoding="utf-8") for place in (README, TABLES))
 
 
 @pytest.fixture
@@ -35,6 +39,33 @@ def test_a_published_chart_is_where_the_page_looks_for_it(repository: Path, plac
     page = repository / place.page
     (target,) = re.findall(r"!\[.*?\]\((.*?bench\.svg)\)", page.read_text())
     assert ">7.5</text>" in (page.parent / target).read_text()
+
+
+MEMORY = re.compile(
+    r"take ([\d.]+) MiB .* ([\d.]+) MiB with 10,000 names; (.+) then takes ([\d.]+) MiB.* ([\d.]+) ms after"
+)
+
+
+def test_figures_of_the_readme_are_those_of_the_tables() -> None:
+    said = MEMORY.search(README_TEXT.replace("\n", " "))
+    assert said is not None
+    empty, full, peer, other, first = said.groups()
+    lines = TABLES_TEXT.partition("### Memory and start\n")[2].splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    ours = next(row for row in rows if row[0].startswith("nodelocaldns "))
+    theirs = next(row for row in rows if row[0].startswith(peer))
+    assert (ours[1], ours[2], theirs[2], ours[4]) == (empty, full, other, first)
+
+
+def test_what_was_measured_of_memory_is_said_in_the_readme(repository: Path) -> None:
+    runs = [
+        Run("ours", "cached", 0, user=7.5, empty_mebibytes=20.04, memory_mebibytes=24, first_answer_seconds=0.2),
+        Run("nodelocal", "cached", 0, user=30.0, memory_mebibytes=41.26),
+    ]
+    publish(replace(RESULTS, runs=runs), repository)
+    said = MEMORY.search((repository / README.page).read_text().replace("\n", " "))
+    assert said is not None
+    assert said.groups() == ("20.0", "24.0", "nodelocal", "41.3", "200")
 
 
 def test_what_stands_around_the_marks_stays(repository: Path) -> None:

@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from dnslib import RCODE, RR, DNSRecord
+from dnslib import QTYPE, RCODE, RR, DNSHeader, DNSQuestion, DNSRecord
 
 from benchmarks import names, workloads
 from benchmarks.ask import packet, wrong
@@ -18,6 +18,12 @@ def reply(asked: Asked, address: str | None = None, ttl: int = 30, rcode: str = 
     if address:
         record.add_answer(*RR.fromZone(f"{asked.name} {ttl} {asked.type} {address}"))
     return bytes(record.pack())
+
+
+@pytest.mark.parametrize("asked", [KNOWN, ABSENT, Asked("a.b", AAAA)], ids=lambda asked: asked.name)
+def test_a_question_is_packed_as_dnslib_packs_it(asked: Asked) -> None:
+    query = DNSRecord(DNSHeader(id=4321, rd=1), q=DNSQuestion(asked.name, getattr(QTYPE, asked.type)))
+    assert packet(asked, 4321) == bytes(query.pack())
 
 
 def test_the_address_of_a_name_does_not_depend_on_its_letters_case() -> None:

@@ -3,13 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resolver.cache.form import form_of
 from resolver.cache.packets import Budget, Ready, ready_bytes
+from resolver.cache.packets import ready_reply as made
 
 TALLY = [0]
 
 
 def ready_reply(*replies: bytes, until: float = 1.0) -> Ready:
-    return Ready(replies, until, TALLY, b"key")
+    return made(replies, until, TALLY, form_of(b"key\0"))
 
 
 def test_a_ready_reply_is_found_by_the_bytes_of_its_query() -> None:
@@ -83,3 +85,15 @@ def test_the_budget_holds_whatever_is_put_there(bound: int, steps: list[tuple[in
             latest[where, tail] = ready_bytes(tail, ready)
         kept = [size for (where, tail), size in latest.items() if tables[where].get(tail) is not None]
         assert budget.bytes == sum(kept) <= bound
+
+
+def test_replies_made_from_an_answer_are_forgotten_in_all_tables_and_their_bytes_with_them() -> None:
+    budget = Budget(100_000)
+    tables = [budget.table(), budget.table()]
+    other = made((b"x",), 1.0, TALLY, form_of(b"other\0"))
+    for table in tables:
+        table.put(b"query", ready_reply(b"ab", b"bc"))
+        table.put(b"kept", other)
+    budget.forget(frozenset((b"key\0",)))
+    assert [len(table) for table in tables] == [1, 1]
+    assert budget.bytes == 2 * ready_bytes(b"kept", other)

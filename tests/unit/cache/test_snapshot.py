@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from resolver.cache import snapshot
 from resolver.cache.entry import Entry
-from resolver.cache.snapshot import MARK, Reader, Remembered
+from resolver.cache.snapshot import MARK, UP_TO_DATE, Reader, Remembered
 from resolver.cache.store import Store
 from resolver.config import Upstream, Zone
 from resolver.message import codes
@@ -38,28 +38,43 @@ ENTRIES = [
 ]
 
 
-def read(data: bytes, piece: int = 1 << 20) -> tuple[list[Remembered], bool]:
+def read(data: bytes, piece: int = 1 << 20, now: float = 130.5) -> tuple[list[Remembered], bool]:
     reader = Reader()
-    found = [each for at in range(0, len(data), piece) for each in reader.feed(data[at : at + piece])]
+    found = [each for at in range(0, len(data), piece) for each in reader.feed(data[at : at + piece], now)]
     return found, reader.failed
 
 
 @pytest.mark.parametrize("piece", [1, 7, 100, 1 << 20])
 def test_what_was_remembered_is_the_same_on_the_other_side_in_pieces_of_any_size(piece: int) -> None:
-    data = MARK + b"".join(snapshot.write(each, 130.5) for each in ENTRIES)
+    data = MARK + b"".join(map(snapshot.write, ENTRIES))
     found, failed = read(data, piece)
     assert not failed
-    assert found == [Remembered(each.key, each.answer, "192.0.2.1:53", 7, 30.5) for each in ENTRIES]
+    assert found == [Remembered(each.key, each.answer, "192.0.2.1:53", 7, 100.0) for each in ENTRIES]
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 20])
+def test_the_end_of_what_was_remembered_is_known_and_what_is_learnt_later_is_read_as_well(piece: int) -> None:
+    reader = Reader()
+    parts = [MARK + snapshot.write(ENTRIES[0]), UP_TO_DATE, snapshot.write(ENTRIES[1])]
+    seen = []
+    for part in parts:
+        found = [each for at in range(0, len(part), piece) for each in reader.feed(part[at : at + piece], 130.5)]
+        seen.append(([each.key for each in found], reader.up_to_date, reader.failed))
+    assert seen == [([ENTRIES[0].key], False, False), ([], True, False), ([ENTRIES[1].key], True, False)]
+
+
+def test_a_second_end_is_no_record() -> None:
+    assert read(MARK + UP_TO_DATE + UP_TO_DATE + snapshot.write(ENTRIES[0])) == ([], True)
 
 
 def test_another_format_is_not_read() -> None:
-    assert read(MARK.replace(b"1", b"2") + snapshot.write(ENTRIES[0], 130.0)) == ([], True)
+    assert read(MARK.replace(b"2", b"1") + snapshot.write(ENTRIES[0])) == ([], True)
 
 
 def test_what_comes_before_something_that_is_no_record_stays() -> None:
-    good = MARK + snapshot.write(ENTRIES[0], 130.0)
+    good = MARK + snapshot.write(ENTRIES[0])
     for bad in (b"\0\0\0\1?", b"\xff\xff\xff\xff", b"\0\0\0\x20" + bytes(32)):
-        found, failed = read(good + bad + snapshot.write(ENTRIES[1], 130.0))
+        found, failed = read(good + bad + snapshot.write(ENTRIES[1]))
         assert (len(found), failed) == (1, True)
 
 
@@ -75,18 +90,18 @@ def test_what_comes_before_something_that_is_no_record_stays() -> None:
     ],
 )
 def test_a_record_with_something_wrong_is_refused(change: Callable[[bytes], bytes]) -> None:
-    record = change(snapshot.write(ENTRIES[0], 130.0)[4:])
+    record = change(snapshot.write(ENTRIES[0])[4:])
     assert read(MARK + len(record).to_bytes(4, "big") + record) == ([], True)
 
 
 def test_an_age_that_no_answer_has_is_refused() -> None:
     for now in (99.0, 1e9, float("nan"), float("inf")):
-        assert read(MARK + snapshot.write(ENTRIES[0], now)) == ([], True)
+        assert read(MARK + snapshot.write(ENTRIES[0]), now=now) == ([], True)
 
 
 @given(st.binary(), st.integers(0, 400), st.binary(max_size=8))
 def test_whatever_comes_is_answers_or_refused(junk: bytes, at: int, patch: bytes) -> None:
-    data = MARK + b"".join(snapshot.write(each, 130.0) for each in ENTRIES)
+    data = MARK + b"".join(map(snapshot.write, ENTRIES)) + UP_TO_DATE + snapshot.write(ENTRIES[0])
     for sent in (junk, MARK + junk, data[:at] + patch + data[at + len(patch) :]):
         found, _ = read(sent)
         assert all(isinstance(each, Remembered) for each in found)

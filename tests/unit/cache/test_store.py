@@ -20,7 +20,7 @@ ENTRY_BYTES = entry_bytes(key("n000.shop."), ONE, shares=True)
 
 
 def put(store: Store, name: str, said: Answer | None = None, now: float = NOW, zone: Zone = ZONE) -> None:
-    store.put(key(name), said or answer(answers=addresses(1)), zone, "shop.", "10.0.0.1:53", now)
+    store.put(key(name), said or ONE, zone, "shop.", "10.0.0.1:53", now)
 
 
 def state(store: Store, name: str, now: float) -> str:
@@ -171,9 +171,9 @@ def test_a_store_without_room_remembers_nothing() -> None:
 
 
 def test_removed_answers_do_not_hold_memory_for_long() -> None:
-    store = Store(ROOMY)
+    store, large = Store(ROOMY), answer(answers=addresses(60))
     for number in range(500):
-        put(store, f"n{number}.shop.", answer(answers=addresses(60)))
+        put(store, f"n{number}.shop.", large)
         store.remove(key(f"n{number}.shop."))
         held = sum(abs(entry.size_bytes) for queue in (store._small, store._main) for entry in queue)
         assert held <= ROOMY // 16
@@ -260,3 +260,16 @@ class AnySequence(RuleBasedStateMachine):
 
 TestAnySequence = AnySequence.TestCase
 TestAnySequence.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("kinds", [3, 100])
+def test_names_are_forgotten_with_all_their_types_and_nothing_else(kinds: int) -> None:
+    store = Store(ROOMY)
+    for name in ("web.shop.", "api.shop."):
+        for qtype in range(1, kinds + 1):
+            whole = names.to_wire(name) + qtype.to_bytes(2, "big") + b"\0\1\0"
+            store.put(whole, answer(answers=addresses(1)), ZONE, "shop.", "10.0.0.1:53", NOW)
+    gone = store.remove_names([names.to_wire("web.shop."), names.to_wire("other.shop.")])
+    assert len(gone) == kinds
+    assert {each[:-5] for each in store.keys()} == {names.to_wire("api.shop.")}  # noqa: SIM118 - a Store is no dict
+    assert len(store) == kinds

@@ -1,5 +1,6 @@
 """Good and bad values of resolver.yaml; each bad one with the exact message."""
 
+import json
 from ipaddress import ip_network
 
 import pytest
@@ -16,11 +17,13 @@ from resolver.config import (
     Node,
     Policy,
     ResolvConf,
+    ServiceUpstream,
     Transport,
     Upstream,
     Zone,
     load,
 )
+from resolver.config.plain import from_plain, to_plain
 
 CONTRACT = """
 listen:
@@ -140,7 +143,8 @@ def test_what_is_not_an_upstream_is_refused(text: str) -> None:
     [problem] = problems(zone_text(transport="tls", upstreams=f'["{text}"]'))
     assert problem.startswith(
         "zones[0].upstreams[0]: "
-        "expected address, address:port, [IPv6 address]:port or the absolute path of a resolv.conf, got '"
+        "expected address, address:port, [IPv6 address]:port, the absolute path of a resolv.conf, or "
+        "{service: namespace/name, address: its address}, got '"
     )
 
 
@@ -194,9 +198,9 @@ def test_what_is_not_a_size_is_refused(text: str) -> None:
         ("word", "expected a mapping, got 'word'"),
         ("lisen: {}", "lisen: unknown key, did you mean listen?"),
         ("listen: {allowedclients: []}", "listen.allowedclients: unknown key, did you mean allowedClients?"),
-        ("admin: {x1: 3}", "admin.x1: unknown key, known here: address, port"),
-        ("7: 3", "(the number 7): unknown key, known here: listen, zones, cache, node, admin, log"),
-        ('"a\\nb": 3', "('a\\nb'): unknown key, known here: listen, zones, cache, node, admin, log"),
+        ("admin: {x1: 3}", "admin.x1: unknown key, known here: address, port, tokenFile, top, ownersFile"),
+        ("7: 3", "(the number 7): unknown key, known here: listen, zones, cache, node, kubernetes, admin, log"),
+        ('"a\\nb": 3', "('a\\nb'): unknown key, known here: listen, zones, cache, node, kubernetes, admin, log"),
         ("listen:", "listen: expected a mapping, got nothing"),
         ("listen: {addresses: 127.0.0.1}", "listen.addresses: expected a list, got '127.0.0.1'"),
         ("listen: {addresses: []}", "listen.addresses: must not be empty"),
@@ -332,3 +336,49 @@ def test_an_address_beside_all_of_its_family_is_a_mistake(addresses: tuple[str, 
 def test_all_addresses_of_one_family_go_with_any_of_the_other() -> None:
     for addresses in (("::", "0.0.0.0"), ("::", "127.0.0.1")):
         assert load(f'listen: {{addresses: ["{addresses[0]}", "{addresses[1]}"]}}', "f").listen.addresses == addresses
+
+
+def service_zone(text: str, **keys: str) -> str:
+    return zone_text(upstreams=text, **keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{service: kube-system/kube-dns}", ServiceUpstream("kube-system", "kube-dns")),
+        ("{service: a/b, address: 10.96.0.10}", ServiceUpstream("a", "b", "10.96.0.10", 53)),
+        ('{service: a/b, address: "[fd00::a]:5353"}', ServiceUpstream("a", "b", "fd00::a", 5353)),
+    ],
+)
+def test_a_service_is_an_upstream(text: str, expected: ServiceUpstream) -> None:
+    config = load(service_zone(f"[{text}, 192.0.2.1]"), "f")
+    assert config.zones[0].upstreams == (expected, Upstream("192.0.2.1"))
+    assert from_plain(json.loads(json.dumps(to_plain(config)))) == config
+
+
+def test_the_address_of_a_service_may_be_a_variable() -> None:
+    text = service_zone("[{service: a/b, address: $(KUBE_DNS_SERVICE_HOST)}]")
+    (upstream,) = load(text, "f", {"KUBE_DNS_SERVICE_HOST": "10.96.0.9"}).zones[0].upstreams
+    assert upstream == ServiceUpstream("a", "b", "10.96.0.9")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}", "{service: kube-dns}", "{service: a/b/c}", "{service: a/-}", "{service: A/b}", "{service: 7}", "{7: a/b}",
+        "{service: a/b, address: here}", "{service: a/b, address: 7}", "{service: a/b, port: 53}",
+        '{service: a/b, address: "192.0.2.1#dns.example"}',
+    ],
+)  # fmt: skip
+def test_what_is_not_a_service_is_refused(text: str) -> None:
+    [problem] = problems(service_zone(f"[{text}]"))
+    assert problem.startswith("zones[0].upstreams[0]: expected address")
+
+
+def test_a_service_comes_first_alone_and_not_over_tls() -> None:
+    assert problems(service_zone("[192.0.2.1, {service: a/b}]")) == [
+        "zones[0].upstreams[1]: a service comes first, and there is one at most"
+    ]
+    assert problems(service_zone("[{service: a/b}]", transport="tls")) == [
+        "zones[0].upstreams[0]: a service is asked over tcp or udp, this zone's transport is tls"
+    ]

@@ -1,5 +1,6 @@
 """Whatever is in the file: a Config or a ConfigError comes out, nothing else."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -71,7 +72,18 @@ def test_any_damage_to_a_good_file_is_survived(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[" * 100_000, "f: not usable: nested too deeply"),
+        ("[" * 10_000, "f: not usable: nested too deeply"),
+        ("- " * 10_000, "f: not usable: nested too deeply"),
+        ("{a: " * 65 + "1" + "}" * 65, "f: not usable: nested too deeply"),
+        (
+            "a: &a {"
+            + ", ".join(f"k{number}: 1" for number in range(40))
+            + "}\n"
+            + "".join(
+                f"{name}: &{name} {{<<: [{', '.join(['*' + last] * 40)}]}}\n" for last, name in pairwise("abcdef")
+            ),
+            "f: line 2, column 8: not YAML: too many keys are merged",
+        ),
         ("a: [\nb: }", "f: line 2, column 4: not YAML: expected the node content, but found '}'"),
         ("a: b: c", "f: line 1, column 5: not YAML: mapping values are not allowed here"),
         ("a: *b", "f: line 1, column 4: not YAML: found undefined alias 'b'"),

@@ -7,26 +7,29 @@ askboom: raise in `ask`; big: a reply of 60,000 bytes at once; biglater: such a 
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol, Self, cast
 
 import pytest
 import uvloop
 
-from resolver.cache.packets import Budget, Ready
+from resolver.cache.packets import Budget, Ready, ready_reply
 from resolver.engine import Engine
 from resolver.listen.clients import TcpClients
 from resolver.listen.connection import TcpLimits
 from resolver.listen.sockets import open_tcp, open_udp
-from resolver.listen.tcp import TcpListener
+from resolver.listen.tcp import TcpListener, listen_tcp
 from resolver.listen.udp import UdpListener, listen_udp
 from resolver.message import codes
 from resolver.message.framing import frame
 from resolver.message.query import read_query
 from resolver.message.reply import write_failure
 from resolver.outcome import Drop, Outcome, Pending, Reply, Via
+from resolver.survey.survey import Survey
 
 BIG = 60_000
 HUGE = 70_000  # more than a UDP packet can hold
@@ -125,11 +128,17 @@ def way_in(*, tcp: bool, family: int = 4) -> Via:
     return Via(tcp=tcp, family=family, ready=Budget(1 << 20).table())
 
 
+def leave_ready(via: Via, name: str, *replies: bytes, seconds: float = 60, tally: list[int] | None = None) -> None:
+    """Have ready what takes turns after the ID of a reply to `query(name)`."""
+    via.ready.put(query(name)[2:], ready_reply(replies, monotonic() + seconds, [0] if tally is None else tally, b""))
+
+
 @contextlib.asynccontextmanager
-async def udp(engine: FakeEngine, address: str = "127.0.0.1", via: Via | None = None) -> AsyncIterator[UdpListener]:
-    listener = listen_udp(
-        asyncio.get_running_loop(), open_udp(address, 0), cast("Engine", engine), via or way_in(tcp=False)
-    )
+async def udp(
+    engine: FakeEngine, address: str = "127.0.0.1", via: Via | None = None, *, shared: bool = False
+) -> AsyncIterator[UdpListener]:
+    sock = open_udp(address, 0, reuse_port=shared)
+    listener = listen_udp(asyncio.get_running_loop(), sock, cast("Engine", engine), via or way_in(tcp=False))
     await listener.start()
     try:
         yield listener
@@ -143,11 +152,12 @@ async def tcp(
     address: str = "127.0.0.1",
     via: Via | None = None,
     clients: TcpClients | None = None,
+    survey: Survey | None = None,
     **limits: Any,
 ) -> AsyncIterator[TcpListener]:
-    listener = TcpListener(
+    listener = listen_tcp(
         asyncio.get_running_loop(), open_tcp(address, 0), cast("Engine", engine), via or way_in(tcp=True),
-        clients or TcpClients(TcpLimits(**limits)),
+        clients or TcpClients(TcpLimits(**limits)), survey,
     )  # fmt: skip
     await listener.start()
     try:
@@ -157,9 +167,11 @@ async def tcp(
 
 
 class UdpClient:
-    def __init__(self, listener: UdpListener, address: str | None = None) -> None:
+    def __init__(self, listener: UdpListener, address: str | None = None, source: str | None = None) -> None:
         place = listener.sock.getsockname()
         self.sock = socket.socket(listener.sock.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.connect((address, *place[1:]) if address else place)
 
     def __enter__(self) -> Self:
@@ -215,10 +227,32 @@ async def connected(listener: TcpListener, address: str | None = None) -> AsyncI
             await writer.wait_closed()
 
 
+class FailingAccept:
+    """A listening socket whose accept() fails as often as it is told to."""
+
+    def __init__(self, sock: socket.socket, error: int, times: int) -> None:
+        self.sock = sock
+        self.error = error
+        self.times = times
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.times:
+            self.times -= 1
+            raise OSError(self.error, os.strerror(self.error))
+        return self.sock.accept()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
+
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop turn until something holds; the limit of `run` ends a wait in vain."""
     while not condition():  # noqa: ASYNC110 - there is no event to wait for: the condition is a look inside
         await asyncio.sleep(0)
+
+
+async def gone(listener: TcpListener) -> None:
+    await until(lambda: not listener.connections)
 
 
 async def settled(loops: int = 10) -> None:

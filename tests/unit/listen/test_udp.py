@@ -3,15 +3,26 @@
 import asyncio
 import contextlib
 import socket
-from time import monotonic
 
 import pytest
 
-from resolver.cache.packets import Ready
-from resolver.listen import mmsg
-from resolver.listen.udp import BATCH
+from resolver.listen import backlog, mmsg, overload
+from resolver.listen.sockets import open_udp
+from resolver.listen.udp import BATCH, UdpListener
 from resolver.message import codes
-from tests.unit.listen.fakes import FakeEngine, Run, UdpClient, need_ipv6, query, reply_to, settled, udp, way_in
+from tests.unit.listen.fakes import (
+    FakeEngine,
+    Run,
+    UdpClient,
+    leave_ready,
+    need_ipv6,
+    query,
+    reply_to,
+    settled,
+    udp,
+    until,
+    way_in,
+)
 
 
 @pytest.fixture(autouse=True, params=["batched", "plain"])
@@ -35,18 +46,7 @@ def test_reply_goes_back_to_the_client_with_its_id(run: Run) -> None:
 def test_ready_reply_is_sent_without_asking_the_engine_and_counted(run: Run) -> None:
     async def test() -> None:
         engine, via, tally = FakeEngine(), way_in(tcp=False), [0]
-        via.ready.put(
-            query("hot")[2:],
-            Ready(
-                (
-                    b"first",
-                    b"second",
-                ),
-                monotonic() + 60,
-                tally,
-                b"",
-            ),
-        )
+        leave_ready(via, "hot", b"first", b"second", tally=tally)
         async with udp(engine, via=via) as listener:
             with UdpClient(listener) as client:
                 assert await client.ask(query("hot", 0x4142)) == b"ABfirst"
@@ -59,7 +59,7 @@ def test_ready_reply_is_sent_without_asking_the_engine_and_counted(run: Run) -> 
 def test_ready_reply_past_its_time_is_not_used(run: Run) -> None:
     async def test() -> None:
         engine, via = FakeEngine(), way_in(tcp=False)
-        via.ready.put(query("old")[2:], Ready((b"stale",), monotonic() - 1, [0], b""))
+        leave_ready(via, "old", b"stale", seconds=-1)
         async with udp(engine, via=via) as listener:
             with UdpClient(listener) as client:
                 assert await client.ask(query("old")) == reply_to(query("old"))
@@ -71,7 +71,7 @@ def test_clients_outside_the_allowed_ones_are_refused_even_where_a_reply_is_read
     async def test() -> None:
         engine, via, tally = FakeEngine(), way_in(tcp=False), [0]
         engine.restricted = True
-        via.ready.put(query("hot")[2:], Ready((b"ready",), monotonic() + 60, tally, b""))
+        leave_ready(via, "hot", b"ready", tally=tally)
         async with udp(engine, via=via) as listener:
             with UdpClient(listener) as client:
                 assert (await client.ask(query("hot")))[3] & 0xF == 5
@@ -187,6 +187,43 @@ def test_while_it_closes_known_names_are_answered_and_unknown_ones_turned_away(r
     run(test)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_what_comes_after_the_last_read_is_for_others_at_the_same_port(
+    run: Run, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Two programs side by side, the one ends: which of its sockets a client's packets go to is the kernel's choice."""
+    sent = 64
+
+    async def test() -> None:
+        engine = FakeEngine()
+        async with contextlib.AsyncExitStack() as stack:
+            leaving = await stack.enter_async_context(udp(engine, address, shared=True))
+            port = leaving.sock.getsockname()[1]
+            with open_udp(address, port, reuse_port=True) as other:
+                clients = [stack.enter_context(UdpClient(leaving, "127.0.0.1")) for _ in range(sent)]
+                close = leaving._close_socket
+
+                def late() -> None:
+                    for client in clients:
+                        client.send(query("late"))
+                    close()
+
+                monkeypatch.setattr(leaving, "_close_socket", late)
+                for client in clients:
+                    client.send(query("now"))
+                await leaving.close(20)
+                waiting = []
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        waiting.append(other.recv(512))
+                assert waiting.count(query("late")) == sent
+                assert 0 < waiting.count(query("now")) < sent, "both were asked while both were there"
+                answered = len(engine.clients)
+                assert answered + waiting.count(query("now")) == sent
+
+    run(test)
+
+
 def test_close_gives_up_lookups_that_outlast_it_and_ignores_their_replies(run: Run) -> None:
     async def test() -> None:
         engine = FakeEngine()
@@ -254,5 +291,93 @@ def test_packets_shorter_than_an_id_reach_no_ready_reply(run: Run) -> None:
                 client.send(b"")
                 client.send(b"x")
                 assert await client.ask(query("now")) == reply_to(query("now"))
+
+    run(test)
+
+
+FLOOD = 1500
+"""Packets of one client: more than `DEEP_BYTES` of the kernel's memory."""
+
+
+def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As little as can be is answered in one turn."""
+    monkeypatch.setattr(overload, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(overload, "LONGEST_TURN_SECONDS", 0.0)
+
+
+def flooded(listener: UdpListener, flood: UdpClient) -> None:
+    for number in range(FLOOD):
+        flood.sock.send(query("now", number))
+
+
+def test_a_client_that_asks_now_and_then_need_not_wait_for_one_that_floods(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short_turns(monkeypatch)
+    monkeypatch.setattr(overload, "DRAINED_BATCHES", FLOOD)
+
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as flood, UdpClient(listener, source="127.0.0.2") as quiet:
+                flooded(listener, flood)
+                assert await quiet.ask(query("now", 0xBEEF)) == reply_to(query("now", 0xBEEF))
+                assert engine.clients.index("127.0.0.2") < FLOOD / 4
+                await until(lambda: len(engine.clients) == FLOOD + 1)
+                assert listener.overload.backlog.dropped_total == 0
+            with UdpClient(listener) as later:
+                assert await later.ask(query("now", 7)) == reply_to(query("now", 7)), "and it reads on"
+
+    run(test)
+
+
+def test_what_one_client_has_too_much_of_is_dropped_and_counted_and_nothing_of_another(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short_turns(monkeypatch)
+    monkeypatch.setattr(overload, "DRAINED_BATCHES", FLOOD)
+    monkeypatch.setattr(backlog, "LIMIT", 100)
+
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as flood, UdpClient(listener, source="127.0.0.2") as quiet:
+                flooded(listener, flood)
+                for number in range(3):
+                    quiet.sock.send(query("now", number))
+                await until(lambda: engine.clients.count("127.0.0.2") == 3 and not len(listener.overload.backlog))
+                assert listener.overload.backlog.dropped_total > FLOOD / 2
+                assert len(engine.clients) + listener.overload.backlog.dropped_total == FLOOD + 3
+
+    run(test)
+
+
+def test_what_waits_for_its_turn_is_answered_before_the_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    short_turns(monkeypatch)
+
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as flood:
+                flooded(listener, flood)
+                await until(lambda: len(listener.overload.backlog))
+                await listener.close(5)
+        assert len(engine.clients) == FLOOD
+
+    run(test)
+
+
+def test_a_system_that_does_not_tell_how_much_waits_is_served_as_ever(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overload, "_SO_MEMINFO", 9999)
+
+    async def test() -> None:
+        engine = FakeEngine()
+        async with udp(engine) as listener:
+            with UdpClient(listener) as flood:
+                flooded(listener, flood)
+                await until(lambda: len(engine.clients) == FLOOD)
+                assert not len(listener.overload.backlog)
 
     run(test)

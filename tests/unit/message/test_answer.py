@@ -180,6 +180,12 @@ BAD_ANSWERS = {
     "a pointer to data that points forwards": raw_answer(
         raw_record(b"\xc0\x0c", 16, pointer(FIRST_DATA + 8)), raw_record(pointer(FIRST_DATA), codes.A, b"abcd")
     ),
+    "a pointer to a name that runs over the one that points": raw_answer(
+        raw_record(b"\xc0\x0c", 16, b"\x02"), raw_record(pointer(FIRST_DATA), 16, b"\0")
+    ),
+    "a pointer to half a pointer": raw_answer(
+        raw_record(b"\xc0\x0c", 16, b"\xc0"), raw_record(pointer(FIRST_DATA), 16, b"\0")
+    ),
     "a pointer to a reserved label": raw_answer(
         raw_record(b"\xc0\x0c", 16, b"\x80"), raw_record(pointer(FIRST_DATA), codes.A, b"abcd")
     ),
@@ -192,6 +198,12 @@ BAD_ANSWERS = {
     "a name of 256 octets in two pieces": raw_answer(
         raw_record(b"\xc0\x0c", codes.CNAME, (b"\x3f" + b"a" * 63) * 3 + b"\0"),
         raw_record(b"\x3e" + b"a" * 62 + pointer(FIRST_DATA), codes.A, b"abcd"),
+    ),
+    "a pointer to a TTL": raw_answer(
+        raw_record(b"\xc0\x0c", codes.A, b"abcd", 0x0161_6200), raw_record(pointer(FIRST_DATA - 6), 16, b"")
+    ),
+    "a pointer to a name that runs into a TTL": raw_answer(
+        raw_record(b"\1a\1\0", codes.A, b"abcd", 0), raw_record(pointer(12 + len(WEB) + 2), 16, b"")
     ),
     "label type 01": raw_answer(raw_record(b"\x41a\0", codes.A, b"abcd")),
     "label type 10": raw_answer(raw_record(b"\x81a\0", codes.A, b"abcd")),

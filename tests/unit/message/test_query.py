@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resolver.message import codes, names
-from resolver.message.query import BadPacket, Query, read_query
+from resolver.message.query import MOST_ADDITIONALS, MOST_OPTIONS, BadPacket, Query, read_query
 from resolver.message.reply import write_rejection
 from tests.unit.builders import KEEPALIVE_OPTION, opt, parsed, query, query_packet, question_wire
 from tests.unit.walker import walk
@@ -104,6 +104,9 @@ FORMAT_ERRORS = {
     "an OPT record with a compressed owner": with_counts(query_packet() + b"\xc0\x0c" + opt()[1:], 1, 0, 0, 1),
     "an option that is cut off": query_packet(edns=1232)[:-2] + b"\0\3\0\x0a\0",
     "an option longer than its record": query_packet(edns=1232)[:-2] + b"\0\5\0\x0a\0\2a",
+    "33 options": query_packet(edns=1232, options=[(10, b"")] * 33),
+    "9 records beside the question": with_counts(query_packet(edns=1232) + (b"\0\0\x10" + b"\0" * 8) * 8, 1, 0, 0, 9),
+    "a name of 4,000 octets": HEADER + b"\1a" * 2000 + b"\0\0\1\0\1",
     "more records than bytes": with_counts(query_packet(edns=1232), 1, 0, 0, 0xFFFF),
 }
 
@@ -171,6 +174,12 @@ def test_unknown_options_are_ignored_and_keepalive_is_seen() -> None:
     other = query(edns=1232, options=[(65001, b"")]).edns
     assert other is not None
     assert not other.keepalive
+
+
+def test_as_many_options_and_records_as_anybody_sends_are_read() -> None:
+    assert read_query(query_packet(edns=1232, options=[(10, b"")] * MOST_OPTIONS)).edns is not None
+    more = query_packet(edns=1232) + (b"\0\0\x10" + b"\0" * 8) * (MOST_ADDITIONALS - 1)
+    assert read_query(with_counts(more, 1, 0, 0, MOST_ADDITIONALS)).edns is not None
 
 
 def test_records_beside_the_opt_record_are_stepped_over() -> None:

@@ -39,7 +39,7 @@ def test_waiting_is_not_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_the_reply_counts_although_the_child_was_reaped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     job = start(monkeypatch, tmp_path, "echo '{}'; exit 3")
-    os.waitpid(-1, 0)
+    os.waitpid(job._pid, 0)
     assert job.wait() == {}
 
 
@@ -59,10 +59,11 @@ def test_a_helper_that_breaks_off_is_an_error(monkeypatch: pytest.MonkeyPatch, t
 
 def test_a_helper_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 0.01)
+    job = start(monkeypatch, tmp_path, "exec sleep 600")
     with pytest.raises(NodeError, match="did not set up within"):
-        start(monkeypatch, tmp_path, "exec sleep 600").wait()
+        job.wait()
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(job._pid, os.WNOHANG)
 
 
 def test_a_helper_that_cannot_be_started_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from resolver.message.answer import read_answer
 from resolver.message.ask import write_query
 from resolver.message.reply import Ede
 from resolver.outcome import Pending, Reply
+from resolver.upstream.budget import Budget
 from resolver.upstream.exchange import Failed, Finished
 from resolver.upstream.lookup import Done
 from resolver.upstream.routes import Route, Routes
@@ -19,7 +20,7 @@ from resolver.upstream.server import Server, Servers
 from resolver.upstream.transport import ChannelState
 
 CLUSTER = Zone(names=("cluster.local", "in-addr.arpa"), upstreams=(Upstream("10.96.0.10"),))
-WORLD = Zone(names=(".",), upstreams=(Upstream("192.0.2.1"), Upstream("192.0.2.2")))
+WORLD = Zone(names=(".",), upstreams=(Upstream("192.0.2.1"), Upstream("192.0.2.2")), queries_per_second=900)
 
 
 def upstreams(zone: Zone) -> list[Upstream]:
@@ -29,6 +30,8 @@ def upstreams(zone: Zone) -> list[Upstream]:
 
 class Channel:
     """Nothing goes through; the numbers are made up."""
+
+    waiting = 3
 
     def send(self, *_: object) -> Any:
         raise AssertionError("the stage looks nothing up")
@@ -56,15 +59,22 @@ class Stage:
         self.known: dict[str, Sequence[str]] = {}
         """By name: the records of its answer. A name that is missing cannot be looked up."""
         self._landing: Callable[[], None]
-        self.servers = Servers(lambda _upstream, _transport: Channel())
-        routes = [Route(zone, [self.servers.get(each, zone.transport) for each in upstreams(zone)]) for zone in zones]
+        self.servers = Servers(lambda _upstream, _transport, _alone: Channel())
+        routes = [
+            Route(
+                zone,
+                [self.servers.get(each, zone.transport) for each in upstreams(zone)],
+                Budget(zone.queries_per_second) if zone.queries_per_second else None,
+            )
+            for zone in zones
+        ]
         self.engine = Engine(self, Routes(routes), Cache())  # type: ignore[arg-type]
 
     def clock(self) -> float:
         """See `lookup.Lookups`."""
         return self.now
 
-    def start(self, key: bytes, route: Route[Server], done: Done) -> None:
+    def start(self, key: bytes, route: Route[Server], done: Done, _client: str = "") -> None:
         """See `lookup.Lookups`."""
         name = names.to_text(key[:-5])
         qtype = int.from_bytes(key[-5:-3], "big")

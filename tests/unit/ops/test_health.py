@@ -15,7 +15,7 @@ from resolver.ops.health import Health, Place, Readiness
 from resolver.ops.pulse import Pulse
 from resolver.ops.requests import Request, Response
 from resolver.outcome import Reply
-from resolver.upstream.health import FAILURES_TO_DOWN
+from resolver.upstream.health import FAILURES_TO_DOWN, SILENT_SECONDS
 from tests.unit.ops.stage import CLUSTER, WORLD, Stage
 
 Run = Callable[[Awaitable[None]], None]
@@ -120,6 +120,18 @@ def test_a_resolver_on_all_addresses_is_asked_on_loopback(run: Run, address: str
     run(claim())
 
 
+def test_where_siblings_listen_as_well_none_of_them_is_blamed_for_sure(run: Run) -> None:
+    async def claim() -> None:
+        stage = Stage()
+        deaf = await Listener(stage, deaf=True).open("127.0.0.1")
+        health = Health(lambda: [deaf], Pulse(stage.engine), shared=True, answer_seconds=0.05)
+        status, shown = checked(await health.show(ASKED))
+        assert status == 503
+        assert shown["reasons"] == [f"127.0.0.1:{deaf[1]}: no answer within 0.05 s, of this worker or a sibling"]
+
+    run(claim())
+
+
 def test_a_socket_without_an_answer_is_no_health(run: Run) -> None:
     async def claim() -> None:
         stage = Stage()
@@ -191,7 +203,7 @@ def take_down(stage: Stage, *addresses: str) -> None:
     for server in stage.servers:
         if server.upstream.address in addresses:
             for _ in range(FAILURES_TO_DOWN):
-                server.health.failed(stage.now)
+                server.health.failed(stage.now + SILENT_SECONDS)
 
 
 def test_ready_lists_each_zone_with_its_servers() -> None:

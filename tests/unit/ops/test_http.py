@@ -7,7 +7,7 @@ from random import Random
 import pytest
 import uvloop
 
-from resolver.ops.http import BODY_BYTES, HEAD_BYTES, AdminServer
+from resolver.ops.http import BODY_BYTES, HEAD_BYTES, HEAD_LINES, AdminServer
 from resolver.ops.requests import HttpProblem, Request, Response
 
 
@@ -52,6 +52,14 @@ class Loop:
             runner.run(claim)
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop turn until this holds; `serving` bounds it."""
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(0)
+
+
 def serving(
     claim: Callable[[AdminServer, int], Awaitable[None]],
     *,
@@ -94,7 +102,7 @@ async def one_response(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 
 def request(method: str, target: str, *headers: str, close: bool = True) -> bytes:
-    lines = [f"{method} {target} HTTP/1.1", "Host: resolver", *headers]
+    lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1:9253", *headers]
     if close:
         lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode()
@@ -158,6 +166,8 @@ def test_what_cannot_be_served_is_told_why(target: str, method: str, status: byt
         (b"GET /" + b"a" * (64 * HEAD_BYTES), b"431"),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n" + b"b" * (BODY_BYTES + 1), b"413"),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", b"417"),
+        (b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", b"411"),
+        (b"GET /echo HTTP/1.1\r\nHost: a\r\n" + b"a:\r\n" * HEAD_LINES + b"\r\n", b"431"),
         (b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
     ],
 )
@@ -322,6 +332,43 @@ def test_close_ends_connections_and_may_be_repeated() -> None:
         writer.close()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
+
+    serving(claim)
+
+
+def test_whoever_leaves_serves_what_was_accepted_and_accepts_no_more() -> None:
+    async def claim(server: AdminServer, port: int) -> None:
+        idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port)
+        idle_writer.write(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
+        await idle_reader.readuntil(b"127.0.0.1\n")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /echo HTTP/1.1\r\nHost: x\r\n")
+        await until(lambda: len(server._connections) == 2)
+        leaving = asyncio.create_task(server.leave(20.0))
+        await until(lambda: server.leaving)
+        await asyncio.sleep(0)  # the loop closes a listening socket a moment later
+        await asyncio.sleep(0)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\r\n")
+        assert (await reader.read()).endswith(b"127.0.0.1\n")
+        await leaving
+        assert await idle_reader.read() == b""
+        for each in (writer, idle_writer):
+            each.close()
+        await server.leave(20.0)
+
+    serving(claim)
+
+
+def test_a_client_that_never_asks_does_not_keep_the_one_that_leaves() -> None:
+    async def claim(server: AdminServer, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await until(lambda: server._connections)
+        await server.leave(0.01)
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
 
     serving(claim)
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import logging
 import os
@@ -9,9 +10,10 @@ import pytest
 
 from resolver.cache.packets import Budget
 from resolver.config import Log, LogFormat, LogLevel
+from resolver.events import event
 from resolver.message.query import HEADER, BadPacket, read_query, salvage
 from resolver.message.reply import write_failure, write_rejection
-from resolver.ops.logs import Logs, event
+from resolver.ops.logs import Logs
 from resolver.ops.querylog import observe_query
 from resolver.outcome import Source, Via
 
@@ -55,6 +57,17 @@ def test_an_event_is_one_json_object_per_line(tmp_path: Path) -> None:
     assert first == {"level": "warning", "event": "upstream down", "server": "10.96.0.10:53", "tries": 3, "slow": None}
     assert second["event"] == "100% of\nit"
     assert second["ts"] != "not the time"
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_nothing_in_a_line_moves_a_cursor_or_ends_the_line_for_any_reader(tmp_path: Path, form: LogFormat) -> None:
+    written = Written(tmp_path / "log", Log(format=form))
+    words = "".join(map(chr, range(0xA1))) + "\u2028\u2029\u202e\ufeff"
+    event(log, logging.INFO, "said", words=words, name="Zürich")
+    (line,) = written.lines()
+    assert line.isprintable()
+    if form is LogFormat.JSON:
+        assert json.loads(line)["words"] == words
 
 
 def test_text_is_one_line_for_people_and_quotes_what_could_be_misread(tmp_path: Path) -> None:
@@ -138,3 +151,38 @@ def test_a_line_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> None:
     first, second = written.lines()
     assert first.startswith("a log line that cannot be written: TypeError")
     assert second.endswith("goes on")
+
+
+def test_what_is_logged_as_a_reason_is_looked_at_first(tmp_path: Path) -> None:
+    file = os.open(tmp_path / "log", os.O_CREAT | os.O_WRONLY)
+    seen: list[BaseException | None] = []
+    logs = Logs(Log(), file)
+    logs.on_exception = seen.append
+    logs.start()
+    error = MemoryError()
+    logging.getLogger("late").error("without any")
+    logging.getLogger("late").error("with one", exc_info=error)
+    logs.close()
+    os.close(file)
+    assert seen == [error]
+
+
+def test_a_line_that_cannot_be_written_is_counted_and_one_that_was_begun_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Written(tmp_path / "log", Log())
+    room = [10, None, 1000]  # bytes for each line; None: the disk is full
+    write = os.write
+
+    def no_room(descriptor: int, text: bytes) -> int:
+        most = room.pop(0)
+        if most is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, text[:most])
+
+    monkeypatch.setattr(os, "write", no_room)
+    for sentence in ("cut off", "not written", "whole"):
+        event(log, logging.INFO, sentence)
+    cut_off, last = written.lines()
+    assert (cut_off, json.loads(last)["event"]) == ('{"ts":"202', "whole")
+    assert written.logs.dropped_total == 2

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from resolver.clusterstate import ClusterState
 from resolver.config import Transport, Upstream, Zone
 from resolver.histogram import BOUNDS_SECONDS
 from resolver.message import codes
@@ -13,8 +14,10 @@ from resolver.ops.metrics import MetricsPage, count_entries
 from resolver.ops.pulse import Pulse
 from resolver.ops.requests import Request
 from resolver.ops.sources import ListenerState, Sources
+from resolver.survey.survey import WINDOW_SECONDS, Owner, Survey
 from resolver.upstream.health import FAILURES_TO_DOWN
 from tests.bare import said_by
+from tests.unit.builders import answer_packet
 from tests.unit.ops.stage import CLUSTER, Stage
 
 ASKED = Request("GET", "/metrics", {}, "127.0.0.1")
@@ -32,10 +35,26 @@ NODE = NodeState(
 )
 
 
+KNOWN = ClusterState()
+KNOWN.learn({"is": "watch", "what": "kube-system/kube-dns", "ok": True})
+KNOWN.learn({"is": "endpoints", "service": "kube-system/kube-dns", "ready": 9, "endpoints": [["10.244.0.1", 53, 53]]})
+
+
 class Reloaded:
     successful = False
     succeeded_at = 1.5e9
     results = {"success": 1, "failure": 2}  # noqa: RUF012 - as in the protocol
+
+
+def surveyed() -> Survey:
+    """One pod that asks once."""
+    survey = Survey(0.0)
+    survey.owners = {"10.1.0.7": Owner("web-1", "shop")}
+    survey.saw("10.1.0.7", answer_packet(), 1)
+    survey.tick(WINDOW_SECONDS)
+    survey.saw("10.1.0.7", answer_packet(), 2)
+    survey.saw("10.1.0.8", answer_packet(), 3)
+    return survey
 
 
 class Scraped:
@@ -52,7 +71,9 @@ class Scraped:
             listeners=lambda: state,
             node=lambda: node,
             replaced=lambda: {"silent": 4},
+            cluster=lambda: KNOWN,
             log_dropped=lambda: 9,
+            survey=surveyed(),
         )
         response = asyncio.run(MetricsPage(sources).show(ASKED))
         assert isinstance(response.body, bytes)
@@ -189,13 +210,15 @@ def test_an_upstream_asked_over_two_transports_has_one_histogram_and_two_states(
 
 
 def test_what_others_count_is_passed_on() -> None:
-    state = ListenerState(3, 40, {"full": 2}, {"idle": 5}, {"ENOBUFS": 7}, 1)
+    state = ListenerState(3, 40, {"full": 2}, {"idle": 5}, {"ENOBUFS": 7}, {"share": 9, "socket": 8}, 1)
     scraped = Scraped(busy_stage(), listeners=state)
     assert scraped.value("nodelocaldns_tcp_connections") == 3
     assert scraped.value("nodelocaldns_tcp_accepted_total") == 40
     assert scraped.value("nodelocaldns_tcp_refused_total", reason="full") == 2
     assert scraped.value("nodelocaldns_tcp_ended_total", reason="idle") == 5
     assert scraped.value("nodelocaldns_udp_lost_total", error="ENOBUFS") == 7
+    assert scraped.value("nodelocaldns_udp_dropped_total", reason="share") == 9
+    assert scraped.value("nodelocaldns_udp_dropped_total", reason="socket") == 8
     assert scraped.value("coredns_panics_total") == 1
     assert scraped.value("nodelocaldns_dropped_packets_total", reason="not_a_query") == 1
     assert scraped.value("coredns_nodecache_setup_errors_total", errortype="interface_add") == 1
@@ -204,12 +227,27 @@ def test_what_others_count_is_passed_on() -> None:
     assert scraped.value("nodelocaldns_conntrack_bypass", result="passed") == 1
     assert scraped.value("nodelocaldns_conntrack_bypass", result="failed") == 0
     assert scraped.value("nodelocaldns_node_repairs_total", what="interface") == 2
+    assert scraped.value("nodelocaldns_cluster_watching", what="kube-system/kube-dns") == 1
+    assert scraped.value("nodelocaldns_service_endpoints", service="kube-system/kube-dns", state="ready") == 9
+    assert scraped.value("nodelocaldns_service_endpoints", service="kube-system/kube-dns", state="asked") == 1
     assert scraped.value("nodelocaldns_config_last_reload_successful") == 0
     assert scraped.value("nodelocaldns_config_last_reload_success_timestamp_seconds") == 1.5e9
     assert scraped.value("nodelocaldns_config_reloads_total", result="failure") == 2
     assert scraped.value("nodelocaldns_log_dropped_total") == 9
     assert scraped.value("nodelocaldns_cache_max_bytes") == 16 << 20
     assert scraped.value("process_resident_memory_bytes") > 1 << 20
+
+
+def test_repairs_count_from_zero_on_where_there_is_something_to_repair() -> None:
+    name = "nodelocaldns_node_repairs_total"
+    assert Scraped(busy_stage(), node=NodeState(device="nodelocaldns", rules=True)).sum(name) == 0
+    for node, there in (
+        (NodeState(), set()),
+        (NodeState(device="lo"), {"interface"}),
+        (NodeState(rules=False), {"rules"}),
+    ):
+        scraped = Scraped(busy_stage(), node=node)
+        assert {sample.labels["what"] for sample in scraped.samples if sample.name == name} == there
 
 
 def test_a_store_is_counted_by_zone_and_kind() -> None:
@@ -229,9 +267,19 @@ def documented() -> dict[str, tuple[str, set[str]]]:
     }
 
 
+def test_pods_have_a_metric_of_their_own_from_when_they_are_among_the_busiest() -> None:
+    scraped = Scraped(busy_stage())
+    assert scraped.value("nodelocaldns_pod_queries_total", namespace="shop", pod="web-1") == 2
+    assert scraped.value("nodelocaldns_pod_queries_total", namespace="(other)", pod="(other)") == 4
+    assert scraped.value("nodelocaldns_namespace_queries_total", namespace="shop") == 2
+    assert scraped.value("nodelocaldns_namespace_queries_total", namespace="(other)") == 4
+
+
 def test_the_document_lists_exactly_what_is_served() -> None:
-    state = ListenerState(3, 40, {"full": 2}, {"idle": 5}, {"ENOBUFS": 7}, 1)
-    scraped = Scraped(busy_stage(), listeners=state)
+    state = ListenerState(3, 40, {"full": 2}, {"idle": 5}, {"ENOBUFS": 7}, {"share": 9, "socket": 8}, 1)
+    stage = busy_stage()
+    stage.engine.routes.all[0].alike = 1
+    scraped = Scraped(stage, listeners=state)
     served = {}
     for line in scraped.text.splitlines():
         if line.startswith("# TYPE "):
@@ -240,6 +288,17 @@ def test_the_document_lists_exactly_what_is_served() -> None:
             samples = [sample for sample in scraped.samples if sample.name in {name + suffix for suffix in suffixes}]
             served[name] = (kind, {label for sample in samples for label in sample.labels if label != "le"})
     assert served == documented()
+
+
+def test_zones_with_endpoints_say_how_often_one_went_quiet() -> None:
+    stage = busy_stage()
+    cluster, world = stage.engine.routes.all
+    cluster.alike = 1
+    assert cluster.haste.take(1.0, 0.001)
+    world.haste.total = 5
+    scraped = Scraped(stage)
+    assert scraped.value("nodelocaldns_upstream_hasty_total", zone="cluster.local.") == 1
+    assert 'nodelocaldns_upstream_hasty_total{zone="."}' not in scraped.text
 
 
 def test_what_is_large_is_not_imported_for_the_admin_endpoints() -> None:

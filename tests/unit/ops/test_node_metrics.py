@@ -2,7 +2,7 @@
 
 import pytest
 
-from resolver.ops.together import add_up
+from resolver.ops.sums import add_up
 
 
 @pytest.mark.parametrize(

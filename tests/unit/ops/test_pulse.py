@@ -1,7 +1,7 @@
 import asyncio
 
 from resolver.ops.pulse import Pulse
-from resolver.upstream.health import FAILURES_TO_DOWN
+from resolver.upstream.health import FAILURES_TO_DOWN, SILENT_SECONDS
 from tests.unit.ops.stage import Stage
 
 
@@ -9,7 +9,7 @@ def down(stage: Stage, address: str) -> None:
     for server in stage.servers:
         if server.upstream.address == address:
             for _ in range(FAILURES_TO_DOWN):
-                server.health.failed(stage.now)
+                server.health.failed(stage.now + SILENT_SECONDS)
 
 
 def test_the_worst_lag_is_that_of_one_minute() -> None:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import pytest
 
 from resolver.ops.requests import HttpProblem, Request, Response
-from resolver.ops.together import Answered, add_up, together
+from resolver.ops.sums import Answered, Sums, add_up
+from resolver.ops.together import together
 
 
 class Others:
     """Siblings with set answers."""
 
     index = 1
+    sums = ""
 
     def __init__(self, *answers: Answered) -> None:
         self.answers = answers
@@ -22,6 +24,9 @@ class Others:
     async def ask(self, request: Request) -> Sequence[Answered]:
         self.asked += 1
         return self.answers
+
+    def keep(self, sums: str) -> None:
+        self.sums = sums
 
 
 def said(path: str, own: dict[str, object] | str, *others: Answered, status: int = 200) -> Response:
@@ -55,6 +60,39 @@ def test_metrics_are_those_of_all_who_answer() -> None:
     text = "# TYPE a counter\na 1\n"
     response = said("/metrics", text, Answered(0, 200, text), Answered(2, 0, "has died"))
     assert response.body == "# TYPE a counter\na 2.0\n"
+
+
+TEXT = (
+    '# TYPE a_total counter\na_total{{x="1"}} {counted}\n'
+    "# TYPE b gauge\nb {now}\n"
+    "# TYPE nodelocaldns_workers_replaced_total counter\nnodelocaldns_workers_replaced_total {replaced}\n"
+)
+
+
+def page(counted: float, now: float, replaced: float = 0) -> str:
+    return TEXT.format(counted=counted, now=now, replaced=replaced)
+
+
+def test_no_counter_falls_when_a_worker_dies_is_being_started_and_begins_anew() -> None:
+    sums = Sums()
+    first = Answered(0, 200, page(5.0, 1.0), 10)
+    assert sums.told([first, Answered(1, 200, page(7.0, 2.0), 11)]) == page(12.0, 3.0, 0.0)
+    assert sums.told([first, Answered(1, 0, "is being started")]) == page(12.0, 1.0, 0.0)
+    assert sums.told([first, Answered(1, 200, page(1.0, 2.0), 12)]) == page(13.0, 3.0, 0.0)
+    assert sums.told([first, Answered(1, 200, page(2.0, 2.0), 13)]) == page(15.0, 3.0, 0.0)
+
+
+def test_who_comes_into_the_place_of_the_one_that_adds_up_goes_on_where_that_was() -> None:
+    before = Sums()
+    before.told([Answered(0, 200, page(5.0, 1.0, 2.0), 10), Answered(1, 200, page(7.0, 2.0), 11)])
+    after = Sums(before.kept())
+    told = after.told([Answered(0, 200, page(1.0, 1.0, 3.0), 20), Answered(1, 200, page(8.0, 2.0), 11)])
+    assert told == page(14.0, 3.0, 3.0), "what the supervisor counts is one truth for all"
+
+
+@pytest.mark.parametrize("damaged", ["", "nothing", "{}", "[1, 2]", '[{}, {"0": 1}]', "[[], []]"])
+def test_what_was_kept_and_cannot_be_read_is_forgotten(damaged: str) -> None:
+    assert Sums(damaged).told([Answered(0, 200, page(5.0, 1.0), 10)]) == page(5.0, 1.0, 0.0)
 
 
 def test_health_holds_where_it_holds_for_each() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resolver.ops.watch import MOST_BYTES, FileWatch, read_text
+from resolver.ops.watch import MOST_BYTES, SECOND_LOOK_SECONDS, FileWatch, read_text
 
 
 class Watched:
@@ -206,3 +206,35 @@ def test_watch_polls_on_the_loop_until_it_is_closed_even_if_a_callback_fails(tmp
         return failures, delivered.qsize()
 
     assert asyncio.run(scenario()) == (["one"], 0)
+
+
+def test_what_was_seen_for_the_first_time_is_looked_at_again_before_a_whole_interval_has_passed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    delivered: list[str] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        turns: list[tuple[float, asyncio.TimerHandle]] = []
+
+        def call_later(delay: float, callback: Callable[..., object], *arguments: object) -> asyncio.TimerHandle:
+            timer = asyncio.TimerHandle(loop.time() + delay, callback, arguments, loop)
+            turns.append((delay, timer))
+            return timer
+
+        def pass_turn() -> float:
+            delay, timer = next(turn for turn in turns if not turn[1].cancelled())
+            turns.clear()
+            timer._run()
+            return delay
+
+        loop.call_later = call_later  # type: ignore[method-assign, assignment]
+        watch = FileWatch(str(path), delivered.append, delivered.append, seen="old")
+        watch.start()
+        assert [pass_turn() for _ in range(3)] == [SECOND_LOOK_SECONDS, 1.0, 1.0]
+        path.write_text("new!")
+        assert [pass_turn() for _ in range(3)] == [1.0, SECOND_LOOK_SECONDS, 1.0]
+        watch.close()
+
+    asyncio.run(scenario())
+    assert delivered == ["new!"]

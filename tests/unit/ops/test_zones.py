@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from resolver.config import Config, Listen, ResolvConf, Transport, Upstream, Zone
+from resolver.config import Config, Listen, ResolvConf, ServiceUpstream, Transport, Upstream, Zone
 from resolver.ops.zones import Zones
 from resolver.upstream.lookup import Lookups
 from resolver.upstream.routes import Routes
@@ -22,7 +22,8 @@ class Place:
         self.path = path
         self.changed: list[Routes[Server]] = []
         lookups = cast("Lookups", None)  # nothing is probed: `start` is never called
-        self.zones = Zones(asyncio.get_running_loop(), Servers(lambda _upstream, _transport: Channel()), lookups)
+        servers = Servers(lambda _upstream, _transport, _alone: Channel())
+        self.zones = Zones(asyncio.get_running_loop(), servers, lookups)
         self.zones.on_routes = self.changed.append
 
     def rewrite(self, text: str | None) -> None:
@@ -171,5 +172,64 @@ def test_a_file_that_no_zone_names_any_more_is_not_watched(tmp_path: Path) -> No
         place.rewrite(names("192.0.2.2"))
         assert place.changed == []
         assert [str(server) for server in place.zones.servers] == ["192.0.2.5:53"]
+
+    in_place(tmp_path, claim)
+
+
+SERVICE = ServiceUpstream("kube-system", "kube-dns", "10.96.0.10")
+
+
+def told(*addresses: str, address: str = "") -> dict[str, object]:
+    endpoints = [[each, 8053, 0 if each.endswith(".9") else 5353] for each in addresses]
+    return {"service": "kube-system/kube-dns", "address": address, "ready": len(addresses), "endpoints": endpoints}
+
+
+def of_service(service: ServiceUpstream = SERVICE, transport: Transport = Transport.TCP, *others: Upstream) -> Config:
+    return Config(zones=(Zone(("cluster.local",), (service, *others), transport),))
+
+
+def test_a_service_is_asked_at_its_address_until_its_endpoints_are_known(tmp_path: Path) -> None:
+    async def claim(place: Place) -> None:
+        config = of_service(SERVICE, Transport.TCP, Upstream("192.0.2.9"))
+        routes = place.zones.routes(config)
+        assert servers(routes) == ["10.96.0.10:53", "192.0.2.9:53"]
+        place.zones.learn(told("10.244.0.1", "10.244.0.2"))
+        known = ["10.244.0.1:8053", "10.244.0.2:8053", "10.96.0.10:53", "192.0.2.9:53"]
+        assert servers(place.changed[-1]) == known
+        assert place.changed[-1].all[0].alike == 2
+        place.zones.learn(told("10.244.0.1", "10.244.0.2"))
+        assert len(place.changed) == 1, "nothing new"
+        assert servers(place.zones.routes(config)) == known, "a reload forgets nothing"
+        place.zones.learn(told())
+        assert servers(place.changed[-1]) == ["10.96.0.10:53", "192.0.2.9:53"]
+        assert place.changed[-1].all[0].alike == 0
+
+    in_place(tmp_path, claim)
+
+
+def test_the_address_of_a_service_may_be_learnt(tmp_path: Path) -> None:
+    async def claim(place: Place) -> None:
+        assert servers(place.zones.routes(of_service(SERVICE._replace(address="")))) == []
+        place.zones.learn(told("10.244.0.1", address="10.96.0.99"))
+        assert servers(place.changed[-1]) == ["10.244.0.1:8053", "10.96.0.99:53"]
+
+    in_place(tmp_path, claim)
+
+
+def test_endpoints_are_asked_at_the_port_of_the_transport(tmp_path: Path) -> None:
+    async def claim(place: Place) -> None:
+        place.zones.routes(of_service(SERVICE, Transport.UDP))
+        place.zones.learn(told("10.244.0.1", "10.244.0.9"))
+        assert servers(place.changed[-1]) == ["10.244.0.1:5353", "10.96.0.10:53"]
+
+    in_place(tmp_path, claim)
+
+
+def test_an_endpoint_that_is_gone_keeps_nothing_open(tmp_path: Path) -> None:
+    async def claim(place: Place) -> None:
+        place.zones.routes(of_service())
+        place.zones.learn(told("10.244.0.1", "10.244.0.2"))
+        place.zones.learn(told("10.244.0.2"))
+        assert sorted(str(server) for server in place.zones.servers) == ["10.244.0.2:8053", "10.96.0.10:53"]
 
     in_place(tmp_path, claim)

@@ -80,6 +80,7 @@ def test_where_nobody_listens_there_is_no_predecessor(path: str) -> None:
         (offer(places="nonsense"), 0),
         (offer(memories=-1), 0),
         (offer(memories=2), 1),
+        (offer(memories=float("inf")), 0),
         ({"version": VERSION}, 2),
     ],
 )
@@ -118,7 +119,7 @@ def test_what_a_successor_does_with_its_copies_makes_no_socket_of_the_predecesso
 
 def test_somebody_who_gives_nothing_is_an_error(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     old = Old(path, lambda _: None)
-    with pytest.raises(OSError, match="no hand-over from"):
+    with pytest.raises(OSError, match=r"no hand-over from"):
         find_predecessor(path)
     old.close()
     Path(path).unlink()
@@ -173,3 +174,19 @@ def test_a_file_that_a_successor_has_put_there_is_left_alone(
     assert Path(path).exists()
     new.close(remove=True)
     assert not Path(path).exists()
+
+
+@pytest.mark.needs("netns")
+def test_a_listener_of_another_user_is_no_predecessor(tmp_path: Path) -> None:
+    for folder in (tmp_path, *list(tmp_path.parents)[:3]):
+        folder.chmod(0o777 if folder == tmp_path else folder.stat().st_mode | 0o055)
+    path = str(tmp_path / "handover.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as impostor:
+        os.seteuid(65534)
+        try:
+            impostor.bind(path)
+            impostor.listen()
+        finally:
+            os.seteuid(0)
+        with pytest.raises(OSError, match=r"no hand-over from .*: its user is 65534"):
+            find_predecessor(path)

@@ -11,6 +11,7 @@ from resolver.supervisor.inquiries import Inquiries
 class Member:
     def __init__(self, index: int, *, ready: bool = True) -> None:
         self.index = index
+        self.pid = 100 + index
         self.ready = ready
 
 
@@ -39,7 +40,7 @@ class World:
         assert member is not None
         self.inquiries.answered(member, message)  # type: ignore[arg-type]
 
-    def answers(self) -> list[tuple[int, int, str]]:
+    def answers(self) -> list[tuple[int, int, str, int]]:
         """What the one who asked was told."""
         (message,) = [message for index, message in self.told if index == 0]
         assert message["id"] == 7
@@ -52,7 +53,7 @@ def test_all_others_are_asked_and_all_answers_come_back() -> None:
     assert [index for index, _ in world.told] == [1, 2]
     world.answer(2, id=1, status=200, body="two")
     world.answer(1, id=1, status=503, body="one")
-    assert world.answers() == [(1, 503, "one"), (2, 200, "two")]
+    assert world.answers() == [(1, 503, "one", 101), (2, 200, "two", 102)]
     world.timers[0]()
     world.answers()
 
@@ -64,7 +65,8 @@ def test_those_who_are_being_started_die_or_are_silent_are_told_of() -> None:
     world.inquiries.gone(world.members[1])  # type: ignore[arg-type]
     world.timers[0]()
     assert world.answers() == [
-        (1, 0, "has died"), (2, 0, "no answer within 2 s"), (3, 0, "is being started"), (4, 0, "is being started"),
+        (1, 0, "has died", 0), (2, 0, "no answer within 2 s", 0), (3, 0, "is being started", 0),
+        (4, 0, "is being started", 0),
     ]  # fmt: skip
 
 
@@ -78,7 +80,7 @@ def test_what_nobody_asked_or_nobody_can_read_is_ignored() -> None:
     world.answer(0, id=1, status=200, body="")
     world.answer(1, id=1, status=200, body="yes")
     world.answer(1, id=1, status=200, body="again")
-    assert world.answers() == [(1, 200, "yes")]
+    assert world.answers() == [(1, 200, "yes", 101)]
 
 
 def test_an_answer_for_one_who_has_died_goes_nowhere() -> None:

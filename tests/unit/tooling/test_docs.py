@@ -8,22 +8,40 @@ from pathlib import Path
 
 import pytest
 
-from resolver.config import load
+from tests.lab import imports
 
 ROOT = Path(__file__).parents[3]
 PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     *sorted(f"docs/{page.name}" for page in ROOT.glob("docs/*.md")),
 )
+DEVELOPMENT = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-REFERENCE = re.compile(r"`((?:resolver|tests|benchmarks)/[\w./]+)(?::([\w.]+))?`")
+REFERENCE = re.compile(r"`((?:resolver|webhook|tests|benchmarks)/[\w./]+)(?::([\w.]+))?`")
 NUMBER_ROW = re.compile(r"\| ([\d.,]+)(?: (%|s|B|KiB|MiB))? \| `(resolver/[\w./]+):([\w.]+)` \|")
 UNITS = {"": 1, "%": 0.01, "s": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+
+
+def anchors(page: Path) -> set[str]:
+    """Of a page's headings, as GitHub and the site make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", re.sub(r"[`*]|\]\([^)]*\)", "", each)).lower().replace(" ", "-") for each in headings
+    }
+
+
+def fragments() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for target in LINK.findall((ROOT / page).read_text(encoding="utf-8")):
+            if "://" not in target and "#" in target:
+                yield page, target
 
 
 def links() -> Iterator[tuple[str, str]]:
@@ -47,12 +65,23 @@ def test_every_relative_link_leads_somewhere(page: str, target: str) -> None:
     assert ((ROOT / page).parent / target).exists()
 
 
+@pytest.mark.parametrize(("page", "target"), sorted(set(fragments())))
+def test_every_relative_link_to_a_heading_finds_it(page: str, target: str) -> None:
+    path, _, fragment = target.partition("#")
+    assert fragment in anchors(((ROOT / page).parent / path) if path else ROOT / page)
+
+
+def test_every_page_has_its_place_on_the_site() -> None:
+    listed = set(re.findall(r'= "([\w-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8")))
+    assert listed == {page.name for page in ROOT.glob("docs/*.md")}  # the navigation in zensical.toml
+
+
 def test_the_first_link_of_the_readme_is_the_architecture() -> None:
     assert LINK.findall(README)[0] == "docs/architecture.md"
 
 
-@pytest.mark.parametrize(("path", "name"), sorted(set(REFERENCE.findall(ARCHITECTURE))))
-def test_what_the_architecture_names_exists(path: str, name: str) -> None:
+@pytest.mark.parametrize(("path", "name"), sorted(set(REFERENCE.findall(ARCHITECTURE + DEVELOPMENT))))
+def test_what_the_architecture_and_its_walks_name_exists(path: str, name: str) -> None:
     assert (ROOT / path).exists()
     if name:
         resolve(path, name)
@@ -79,11 +108,8 @@ def test_layers_in_the_architecture_are_those_that_are_linted() -> None:
     assert shown == [layer.replace("(", "").replace(")", "") for layer in linted]
 
 
-def test_the_configuration_in_the_readme_is_valid() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert blocks
-    for block in blocks:
-        load(block, "README.md")
+def test_the_picture_of_imports_is_what_the_code_imports() -> None:
+    assert imports.PICTURE.read_text(encoding="utf-8") == imports.drawn(), f"{imports.COMMAND} draws it anew"
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
@@ -102,6 +128,6 @@ def test_the_readme_names_the_options_of_the_command(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         main(["--help"])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
-    named = set(re.findall(r"nodelocaldns-resolver [^`\n]*?(--[a-z]+)", README))
+    named = set(re.findall(r"nodelocaldns-resolver [^`\n]*?(--[a-z-]+)", README))
     assert named
     assert named <= known

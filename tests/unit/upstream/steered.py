@@ -14,6 +14,8 @@ import uvloop
 from resolver.config.values import Upstream
 from resolver.message.ask import write_query
 from resolver.upstream.transport import Channel, Problem, Ticket
+from tests.cases.recorded import question_of
+from tests.unit.builders import framed
 
 QUESTION = b"\x03www\x07example\x03com\x00\x00\x01\x00\x01"
 OTHER_QUESTION = b"\x04mail\x07example\x03com\x00\x00\x01\x00\x01"
@@ -31,17 +33,8 @@ def response_to(query_id: bytes, question: bytes, *, flags: int = 0x8180) -> byt
     return query_id + flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\0" + question
 
 
-def question_of(message: bytes) -> bytes:
-    end = message.index(b"\0", 12) + 5
-    return message[12:end]
-
-
 def answer_of(message: bytes) -> bytes:
     return response_to(message[:2], question_of(message))
-
-
-def framed(*messages: bytes) -> bytes:
-    return b"".join(len(message).to_bytes(2, "big") + message for message in messages)
 
 
 class Asked:

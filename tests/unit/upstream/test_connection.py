@@ -1,8 +1,7 @@
-"""One connection without a network: a transport that notes what is written, an owner that notes what it is told."""
+"""One connection without a network (tests/unit/upstream/unwired.py)."""
 
-import asyncio
 import itertools
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -10,98 +9,11 @@ from resolver.upstream.connection import (
     DRAIN_SECONDS,
     LATE_ANSWER_SECONDS,
     MAX_USELESS_BYTES,
-    Connection,
-    PendingQuery,
+    TURN_ANSWERS,
 )
-from resolver.upstream.ids import QueryIds
-from resolver.upstream.transport import Attempt, Problem
-from tests.unit.upstream.steered import OTHER_QUESTION, QUESTION, answer_of, framed, query_for, response_to
-
-
-class FakeLoop:
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.soon: list[tuple[Any, ...]] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_soon(self, *call: Any) -> None:
-        self.soon.append(call)
-
-    def turn(self) -> None:
-        calls, self.soon = self.soon, []
-        for callback, *arguments in calls:
-            callback(*arguments)
-
-
-class FakeTransport:
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.closed = False
-        self.aborted = False
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.aborted = True
-
-
-class Heard:
-    def __init__(self) -> None:
-        self.packets: list[bytes] = []
-        self.problems: list[Problem] = []
-
-    def answered(self, packet: bytes) -> None:
-        self.packets.append(packet)
-
-    def failed(self, problem: Problem) -> None:
-        self.problems.append(problem)
-
-
-class Scene:
-    """A connection, and all that it touches."""
-
-    def __init__(self, *, connected: bool = True) -> None:
-        self.loop = FakeLoop()
-        self.transport = FakeTransport()
-        self.opened = 0
-        self.closed = 0
-        loop = cast("asyncio.AbstractEventLoop", self.loop)
-        self.connection = Connection(self, loop, QueryIds(), self.loop.now)
-        if connected:
-            self.connect()
-
-    def connect(self) -> None:
-        self.connection.connection_made(cast("asyncio.Transport", self.transport))
-
-    def connection_opened(self, connection: Connection) -> None:
-        self.opened += 1
-
-    def connection_closed(self, connection: Connection) -> None:
-        self.closed += 1
-
-    def ask(self, question: bytes = QUESTION, attempt: Attempt | None = None) -> tuple[PendingQuery, Heard]:
-        heard = Heard()
-        return self.connection.send(query_for(question), question, attempt or heard), heard
-
-    def queries(self) -> list[bytes]:
-        """What was written, cut into messages."""
-        self.loop.turn()
-        stream = b"".join(self.transport.writes)
-        messages = []
-        while stream:
-            end = 2 + int.from_bytes(stream[:2], "big")
-            messages.append(stream[2:end])
-            stream = stream[end:]
-        return messages
-
-    def receive(self, *messages: bytes) -> None:
-        self.connection.data_received(framed(*messages))
+from resolver.upstream.transport import Problem
+from tests.unit.upstream.steered import OTHER_QUESTION, QUESTION, answer_of, response_to
+from tests.unit.upstream.unwired import Heard, Scene
 
 
 def test_questions_of_one_turn_leave_in_one_write() -> None:
@@ -130,6 +42,43 @@ def test_answers_find_their_questions_in_any_order() -> None:
     scene.receive(*reversed(answers))
     assert [heard.packets for _, heard in asked] == [[answer] for answer in answers]
     assert scene.connection.waiting == 0
+
+
+def test_many_answers_at_once_are_handed_out_a_few_in_each_turn_and_no_more_is_read_meanwhile() -> None:
+    scene = Scene()
+    asked = [scene.ask() for _ in range(3 * TURN_ANSWERS)]
+    answers = [answer_of(query) for query in scene.queries()]
+    scene.receive(*answers[:-1])
+    handed_out = []
+    while scene.transport.paused:
+        handed_out.append(sum(len(heard.packets) for _, heard in asked))
+        scene.loop.turn()
+    assert handed_out == [0, TURN_ANSWERS, 2 * TURN_ANSWERS], "and what is sent meanwhile waits in the kernel"
+    scene.receive(answers[-1])
+    assert [heard.packets for _, heard in asked] == [[answer] for answer in answers], "in their order, each once"
+
+
+def test_what_arrives_while_answers_are_handed_out_comes_after_them() -> None:
+    scene = Scene()
+    asked = [scene.ask() for _ in range(TURN_ANSWERS + 2)]
+    answers = [answer_of(query) for query in scene.queries()]
+    scene.receive(*answers[:-1])
+    scene.receive(answers[-1])
+    assert not asked[-1][1].packets
+    while scene.transport.paused:
+        scene.loop.turn()
+    assert all(heard.packets for _, heard in asked)
+
+
+def test_answers_that_had_arrived_are_handed_out_when_the_connection_ends() -> None:
+    scene = Scene()
+    asked = [scene.ask() for _ in range(3 * TURN_ANSWERS + 1)]
+    answers = [answer_of(query) for query in scene.queries()]
+    scene.receive(*answers[:-1])
+    scene.connection.connection_lost(None)
+    assert [heard.packets for _, heard in asked[:-1]] == [[answer] for answer in answers[:-1]]
+    assert asked[-1][1].problems == [Problem.RESET]
+    scene.loop.turn()
 
 
 def test_question_asked_before_the_connection_is_made_is_sent_when_it_is() -> None:
@@ -178,6 +127,19 @@ def test_server_that_only_talks_rubbish_is_left() -> None:
     assert not scene.transport.aborted
     scene.receive(rubbish, rubbish)
     assert scene.transport.aborted
+
+
+def test_a_server_that_sends_nothing_but_empty_messages_is_left_before_many_are_taken() -> None:
+    scene = Scene()
+    _, heard = scene.ask()
+    scene.receive(*[b""] * 30_000)
+    while scene.loop.soon:
+        scene.loop.turn()
+    assert scene.transport.aborted
+    assert scene.connection.ignored < 10_000
+    scene.connection.connection_lost(None)
+    assert heard.problems == [Problem.RESET]
+    assert scene.connection.ignored < 10_000, "what has arrived with them is not looked at"
 
 
 def test_one_right_answer_forgives_the_rubbish_before_it() -> None:
@@ -257,6 +219,33 @@ def test_anything_heard_since_the_question_was_sent_clears_a_connection() -> Non
     scene.receive(answer_of(second))
     ticket.silent()
     assert scene.connection.open
+
+
+def test_a_way_is_quiet_when_nothing_has_arrived_since_the_question_was_sent_or_since_the_last_look() -> None:
+    scene = Scene()
+    ticket, _ = scene.ask()
+    scene.ask(OTHER_QUESTION)
+    _, second = scene.queries()
+    assert ticket.quiet()
+    scene.receive(answer_of(second))
+    assert [ticket.quiet(), ticket.quiet()] == [False, True]
+    assert scene.connection.open, "a look is no verdict"
+
+
+def test_the_oldest_question_without_an_answer_says_so_when_it_is_silent() -> None:
+    scene = Scene()
+    answered, _ = scene.ask()
+    (oldest, _), (behind, _) = scene.ask(OTHER_QUESTION), scene.ask()
+    assert [ticket.silent() for ticket in (answered, oldest, behind)] == [True, False, False]
+    scene.receive(answer_of(scene.queries()[0]))
+    assert [ticket.silent() for ticket in (answered, oldest, behind)] == [False, True, False]
+    oldest.cancel()
+    assert not behind.silent(), "the server works on what nobody waits for as well"
+
+
+def test_a_connection_that_is_not_made_yet_has_no_oldest_question() -> None:
+    ticket, _ = Scene(connected=False).ask()
+    assert not ticket.silent()
 
 
 def test_late_answer_on_a_suspected_connection_counts_and_ends_it() -> None:

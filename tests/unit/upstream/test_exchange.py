@@ -23,8 +23,8 @@ FORMERR_EDNS = answer(rcode="FORMERR")
 class Timeline:
     """An exchange with two servers (or others) and a clock of its own, in milliseconds from its start."""
 
-    def __init__(self, servers: Sequence[str] = ("a", "b")) -> None:
-        self.exchange = Exchange(servers, TRY, WHOLE, START)
+    def __init__(self, servers: Sequence[str] = ("a", "b"), *, over_udp: bool = True) -> None:
+        self.exchange = Exchange(servers, TRY, WHOLE, START, over_udp=over_udp)
         self.sends: list[Send] = []
         self.ms = 0.0
 
@@ -278,6 +278,17 @@ def test_an_answer_truncated_over_tcp_is_no_answer() -> None:
     line.step()
     line.answered(3, TRUNCATED)
     assert line.failure() == (22, "b answered half of it")
+
+
+def test_what_is_truncated_in_a_zone_that_is_asked_over_tcp_is_not_asked_again_at_the_same_server() -> None:
+    line = Timeline(over_udp=False)
+    line.step()
+    line.answered(0, TRUNCATED)
+    line.step()
+    assert line.asked == "ab"
+    line.answered(1, TRUNCATED)
+    assert line.failure() == (22, "b answered half of it")
+    assert not any(send.over_tcp for send in line.sends), "that is for zones that are asked over UDP"
 
 
 def test_formerr_without_opt_is_asked_again_without_edns() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.upstream.health import FAILURES_TO_DOWN, Health
+from resolver.upstream.health import FAILURES_TO_DOWN, SILENT_SECONDS, Health
 
 NOW = 100.0
 
@@ -64,12 +64,20 @@ def test_latency_is_smoothed() -> None:
     assert seen == [None, 0.008, pytest.approx(0.009)]
 
 
+def test_silences_about_single_questions_take_no_server_down_that_answers_others() -> None:
+    health = Health(lambda: 0.5)
+    health.succeeded(NOW, 0.001)
+    assert not any(health.failed(NOW + SILENT_SECONDS - 0.01) for _ in range(10 * FAILURES_TO_DOWN))
+    assert health.failed(NOW + SILENT_SECONDS), "now nothing at all has been heard of it for long enough"
+    assert health.down
+
+
 @given(st.lists(st.booleans(), max_size=50))
 def test_a_server_is_down_exactly_while_its_last_tries_all_failed(tries: list[bool]) -> None:
     health = Health(lambda: 0.5)
-    for responded in tries:
-        before = health.down
-        said = health.succeeded(NOW, 0.001) if responded else health.failed(NOW)
+    for number, responded in enumerate(tries):
+        before, now = health.down, NOW + number * SILENT_SECONDS
+        said = health.succeeded(now, 0.001) if responded else health.failed(now)
         assert said is (before != health.down)
     in_a_row = next((n for n, responded in enumerate(reversed(tries)) if responded), len(tries))
     assert health.down is (in_a_row >= FAILURES_TO_DOWN)

@@ -40,7 +40,7 @@ class Held(Lookups):
         self.complaints = Complaints()
         self.loop = cast("AbstractEventLoop", self.complaints)
 
-    def start(self, key: bytes, route: Route[Server], done: Done) -> None:
+    def start(self, key: bytes, route: Route[Server], done: Done, client: str = "") -> None:
         self.started.append(key)
         self.done[key] = done
 
@@ -55,6 +55,21 @@ def deliver(waiter: Waiter, landed: str) -> None:
     waiter(landed)
 
 
+def client_of(waiter: Waiter) -> str:
+    """Each waits on behalf of a client of its own, unless it is a `Waits`."""
+    return waiter.client if isinstance(waiter, Waits) else str(id(waiter))
+
+
+class Waits:
+    """One of a client's questions."""
+
+    def __init__(self, client: str) -> None:
+        self.client = client
+
+    def __call__(self, _: str) -> None:
+        """It has been told."""
+
+
 def made() -> tuple[Held, Flights[Waiter, str], list[bytes]]:
     held, landed = Held(), list[bytes]()
 
@@ -62,7 +77,7 @@ def made() -> tuple[Held, Flights[Waiter, str], list[bytes]]:
         landed.append(key)
         return "answer" if isinstance(result, Finished) else "failure"
 
-    return held, Flights(held, land, deliver, "defect"), landed
+    return held, Flights(held, land, deliver, "defect", client_of), landed
 
 
 def test_all_who_ask_the_same_share_one_lookup_and_one_landing() -> None:
@@ -138,6 +153,28 @@ def test_more_waiters_than_the_bound_are_refused_and_counted(monkeypatch: pytest
     assert flights.join(key(), ROUTE, got.append)
 
 
+def test_a_client_that_asks_without_end_leaves_half_of_the_lookups_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflight, "MAX_FLIGHTS", 100)
+    _, flights, _ = made()
+    names = (key(f"n{number}.") for number in range(1000))
+    greedy = [flights.join(next(names), ROUTE, Waits("greedy")) for _ in range(200)]
+    assert sum(greedy) == 50
+    assert (flights.rejected_total, flights.unfair_total) == (150, 150)
+    second = [flights.join(next(names), ROUTE, Waits("second")) for _ in range(200)]
+    assert sum(second) == 25
+    assert all(flights.join(next(names), ROUTE, Waits(f"quiet{number}")) for number in range(20))
+
+
+def test_a_client_that_waits_for_one_answer_without_end_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflight, "MAX_WAITERS", 100)
+    held, flights, _ = made()
+    assert sum(flights.join(key(), ROUTE, Waits("greedy")) for _ in range(200)) == 50
+    assert all(flights.join(key(), ROUTE, Waits("quiet")) for _ in range(20))
+    held.finish(key(), FAILED)
+    again = sum(flights.join(key(), ROUTE, Waits("greedy")) for _ in range(200))
+    assert again == 50, "what landed is not held any more"
+
+
 def test_a_waiter_that_raises_keeps_nobody_else_from_the_result() -> None:
     held, flights, _ = made()
     got: list[str] = []
@@ -159,7 +196,7 @@ def test_an_answer_that_cannot_be_kept_is_a_failure_and_not_the_end_of_its_quest
     def land(key: bytes, route: Route[Server], result: Result) -> str:
         raise RuntimeError("a defect")
 
-    flights, got = Flights[Waiter, str](held, land, deliver, "failure"), list[str]()
+    flights, got = Flights[Waiter, str](held, land, deliver, "failure", client_of), list[str]()
     flights.join(key(), ROUTE, got.append)
     flights.join(key(), ROUTE, got.append)
     held.finish(key(), FAILED)
@@ -170,13 +207,13 @@ def test_an_answer_that_cannot_be_kept_is_a_failure_and_not_the_end_of_its_quest
 
 def test_a_lookup_that_cannot_begin_is_not_joined_by_the_next() -> None:
     class Broken(Held):
-        def start(self, key: bytes, route: Route[Server], done: Done) -> None:
+        def start(self, key: bytes, route: Route[Server], done: Done, client: str = "") -> None:
             super().start(key, route, done)
             if len(self.started) == 1:
                 raise RuntimeError("a defect")
 
     held, got = Broken(), list[str]()
-    flights = Flights[Waiter, str](held, lambda _key, _route, _result: "failure", deliver, "defect")
+    flights = Flights[Waiter, str](held, lambda _key, _route, _result: "failure", deliver, "defect", client_of)
     with pytest.raises(RuntimeError, match="a defect"):
         flights.join(key(), ROUTE, got.append)
     assert (len(flights), flights.waiting) == (0, 0)

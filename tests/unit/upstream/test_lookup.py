@@ -15,10 +15,10 @@ from tests.unit.world import World, zone
 GOOD = answer_packet(answers=addresses(1))
 
 
-def look_up(world: World, bits: int = 0) -> list[Result]:
+def look_up(world: World, bits: int = 0, name: str = "web.shop.") -> list[Result]:
     results: list[Result] = []
     (route,) = world.engine.routes.all
-    world.lookups.start(key(bits=bits), route, lambda _key, _route, result: results.append(result))
+    world.lookups.start(key(name, bits=bits), route, lambda _key, _route, result: results.append(result))
     return results
 
 
@@ -64,6 +64,32 @@ def test_a_hedge_avoids_the_connection_that_is_silent() -> None:
     look_up(world)
     world.go(0.31)
     assert [sent.avoid for sent in world.sends] == [None, world.sends[0]]
+
+
+def test_what_holds_up_others_is_asked_again_aside_and_what_waited_behind_it_alone() -> None:
+    world = world_of("a")
+    look_up(world)
+    look_up(world, name="api.bank.")
+    world.sends[0].oldest = True
+    world.go(0.31)
+    blocking, behind, aside, again = world.sends
+    assert blocking.channel is behind.channel
+    assert len({blocking.channel, aside.channel, again.channel}) == 3
+    assert (aside.name, again.name) == ("web.shop.", "api.bank.")
+
+
+def test_a_name_that_is_answered_by_its_first_try_twice_holds_up_nobody_any_more() -> None:
+    world = world_of("a")
+    look_up(world)
+    world.sends[0].oldest = True
+    world.go(0.31)
+    slow, aside = world.sends
+    aside.answer(GOOD)
+    for _ in range(3):
+        look_up(world)
+        world.sends[-1].answer(GOOD)
+    assert [sent.channel is slow.channel for sent in world.sends] == [True, False, False, False, True]
+    assert world.sends[2].channel is aside.channel is not world.sends[3].channel
 
 
 def test_a_late_answer_clears_the_server_again() -> None:
@@ -198,7 +224,7 @@ EVENTS = st.lists(
 )
 
 
-@given(EVENTS, st.integers(1, 3), st.sampled_from(Transport))
+@given(EVENTS, st.integers(1, 3), st.sampled_from(list(Transport)))
 def test_whatever_servers_do_a_lookup_finishes_once_and_in_time(
     events: list[tuple[float, int, bytes | Problem]], servers: int, transport: Transport
 ) -> None:

@@ -16,6 +16,7 @@ class Rated:
     def __init__(self, name: str) -> None:
         self.name = name
         self.health = Health(lambda: 0.5)
+        self.load = float(name) if name.isdigit() else 0.0
 
 
 def route(*zone_names: str, servers: str = "", policy: Policy = Policy.SEQUENTIAL) -> Route[Rated]:
@@ -97,3 +98,39 @@ def test_servers_that_are_down_come_last(policy: Policy) -> None:
 def test_a_zone_may_have_one_server_or_none() -> None:
     assert order(route(".", servers="a")) == "a"
     assert order(route(".", policy=Policy.ROUND_ROBIN)) == ""
+
+
+def balanced(loads: str, chances: list[float], last: str = "") -> Route[Rated]:
+    """A route to endpoints with these loads (digits, by which they are called), and a server behind them."""
+    servers = [Rated(load) for load in loads + last]
+    zone = Zone(names=(".",), upstreams=())
+    return Route(zone, servers, alike=len(loads), chance=iter(chances).__next__)
+
+
+@pytest.mark.parametrize(
+    ("chances", "first"),
+    [
+        ([0.0, 0.0, 0.5], "1"),
+        ([0.3, 0.99, 0.5], "1"),
+        ([0.6, 0.0, 0.5], "2"),
+        ([0.0, 0.9, 0.5], "3"),
+    ],
+)
+def test_of_two_endpoints_that_chance_picks_the_one_with_less_to_do_is_asked(chances: list[float], first: str) -> None:
+    assert order(balanced("4123", chances))[0] == first
+
+
+def test_now_and_then_chance_alone_decides() -> None:
+    assert order(balanced("41", [0.0, 0.0, 0.05]))[0] == "4"
+
+
+def test_all_endpoints_come_before_the_address_of_their_service() -> None:
+    asked = balanced("41", [0.0, 0.0, 0.5, 0.0, 0.0, 0.5], last="0")
+    assert order(asked) == "140"
+    take_down(asked, "1")
+    take_down(asked, "4")
+    assert order(asked)[0] == "0"
+
+
+def test_the_only_endpoint_is_asked() -> None:
+    assert order(balanced("7", [0.0], last="0")) == "70"

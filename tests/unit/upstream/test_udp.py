@@ -9,6 +9,7 @@ from resolver.config.values import Upstream
 from resolver.upstream import udp
 from resolver.upstream.transport import Problem
 from resolver.upstream.udp import UdpChannel
+from tests.cases.recorded import question_of
 from tests.unit.upstream.steered import (
     OTHER_QUESTION,
     QUESTION,
@@ -17,7 +18,6 @@ from tests.unit.upstream.steered import (
     answer_of,
     both_loops,
     closed_port,
-    question_of,
     response_to,
     until,
 )
@@ -152,6 +152,23 @@ def test_address_that_cannot_be_reached_is_unreachable(run: Run) -> None:
     async def main() -> None:
         channel = UdpChannel(Upstream("fe80::1%nosuchlink"), asyncio.get_running_loop())
         assert await Asked(channel).outcome() is Problem.UNREACHABLE
+
+    run(main())
+
+
+@both_loops
+def test_the_way_to_a_server_is_quiet_until_it_says_anything_at_all(run: Run) -> None:
+    async def main() -> None:
+        async with scene() as (server, channel):
+            silent = Asked(channel)
+            await server.query()
+            assert silent.ticket.quiet()
+            other = Asked(channel)
+            query, address = await server.query()
+            server.send(answer_of(query), address)
+            await other.outcome()
+            assert [silent.ticket.quiet(), silent.ticket.quiet()] == [False, True]
+            silent.ticket.cancel()
 
     run(main())
 

@@ -35,7 +35,9 @@ class FakeCluster(Cluster):
             raise ClusterError(404, path)
         return copy.deepcopy(self.objects[path])
 
-    async def create(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+    async def create(
+        self, path: str, document: dict[str, Any], query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         return self._write(f"{path}/{document['metadata']['name']}", document)
 
     async def replace(self, path: str, document: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from tests.lab.waiting import until
 from tests.unit.webhook.api import FakeCluster
 from webhook import main as composition
 from webhook.__main__ import main
@@ -146,9 +147,8 @@ def test_a_service_with_a_cluster_comes_up_and_goes() -> None:
         )
         service = Service(load(free, "f"), cluster)
         await service.start()
-        async with asyncio.timeout(10):
-            while not (service.state.dns.cluster_dns and service.state.published and all(service.state.published)):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        state = service.state
+        await until(lambda: state.dns.cluster_dns and state.published and all(state.published))
         await service.drain()
         await service.stop()
         assert service.state.draining

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.waiting import until
 from tests.unit.webhook.api import FakeCluster
 from webhook import discovery
 from webhook.discovery import Discovery, addresses_of
@@ -22,12 +23,6 @@ SERVICES = "/api/v1/namespaces/kube-system/services"
 
 def service(*addresses: str) -> dict[str, Any]:
     return {"spec": {"clusterIP": addresses[0], "clusterIPs": list(addresses)}}
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
 
 
 def write(path: str, text: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.waiting import until
 from tests.unit.webhook.api import FakeCluster
 from webhook.cluster import ClusterError
 from webhook.keeper import Keeper, Names, authorities_of, bundles_of
@@ -168,9 +169,7 @@ def test_a_keeper_runs_until_it_is_cancelled(cluster: FakeCluster) -> None:
     async def run() -> None:
         one = Replica(cluster, "one")
         task = asyncio.create_task(one.keeper.run())
-        async with asyncio.timeout(10):
-            while not one.state.published or not is_verified_by(one.serving.chain, one.state.published[0]):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: one.state.published and is_verified_by(one.serving.chain, one.state.published[0]))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -15,6 +15,8 @@ from tests.unit.webhook.admission import review
 from webhook import server as server_module
 from webhook.metrics import Metrics
 from webhook.pki import Pair, new_authority, new_leaf
+from webhook.profile import Profile
+from webhook.rules import Reason
 from webhook.server import MOST_BYTES, Server, listening_socket
 from webhook.serving import BadCertificateError, Serving
 from webhook.state import State
@@ -182,6 +184,31 @@ def test_metrics_are_prometheus_text() -> None:
     served(work)
 
 
+def test_the_checks_of_readiness_are_metrics_too() -> None:
+    async def work(running: Running) -> None:
+        async def shown() -> dict[str, str]:
+            lines = (await running.get(running.admin + "/metrics"))[1].splitlines()
+            ready = [line for line in lines if line.startswith("nodelocaldns_webhook_ready{")]
+            return dict(line.removeprefix('nodelocaldns_webhook_ready{check="').split('"} ') for line in ready)
+
+        well = {"configuration": "1.0", "certificate": "1.0", "cluster DNS": "1.0", "running": "1.0"}
+        assert await shown() == well  # nobody has looked at the caBundle yet
+        running.state.published = ("",)
+        assert await shown() == {**well, "caBundle": "0.0"}
+        running.state.published = (AUTHORITY.certificate,)
+        running.state.trouble("API server", "away", NOW)
+        assert await shown() == {**well, "caBundle": "1.0"}
+
+    served(work)
+
+
+def test_what_can_be_decided_is_counted_from_zero_on() -> None:
+    counted = next(each for each in Metrics().registry.collect() if each.name == "nodelocaldns_webhook_decisions")
+    assert {sample.value for sample in counted.samples} == {0}
+    assert {sample.labels["reason"] for sample in counted.samples} == {"", *Reason}
+    assert {sample.labels["profile"] for sample in counted.samples} == {"", *Profile}
+
+
 def test_a_new_certificate_is_for_new_connections() -> None:
     other = new_authority(NOW, timedelta(days=1))
 
@@ -247,3 +274,14 @@ def test_the_wildcard_takes_both_families_where_there_are_both() -> None:
         return
     with listening_socket("::", 0) as both, socket.socket() as client:
         client.connect(("127.0.0.1", both.getsockname()[1]))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_old_versions_of_tls_are_refused(version: ssl.TLSVersion) -> None:
+    assert Serving().context.minimum_version > version
+
+
+def test_every_cipher_has_forward_secrecy_and_authenticates_what_it_encrypts() -> None:
+    for cipher in Serving().context.get_ciphers():
+        assert cipher["protocol"] == "TLSv1.3" or cipher["kea"] in {"kx-ecdhe", "kx-dhe"}, cipher["name"]
+        assert cipher["aead"], cipher["name"]

@@ -3,17 +3,19 @@
 import socket
 from collections.abc import Iterable
 
-from dnslib import CLASS, QTYPE, RCODE, DNSRecord
-from dnslib.dns import DNSQuestion
+from dnslib import QTYPE, RCODE, DNSRecord
 
 from benchmarks.names import Asked
 
 
 def packet(asked: Asked, number: int = 0) -> bytes:
-    """The question as a libc sends it: RD, no EDNS; `number` is its ID."""
-    query = DNSRecord(q=DNSQuestion(asked.name, getattr(QTYPE, asked.type), CLASS.IN))
-    query.header.id = number
-    return bytes(query.pack())
+    """The question as a libc sends it: RD, no EDNS; `number` is its ID.
+
+    Packed by hand: a load has tens of thousands of them, and dnslib takes ten times as long.
+    """
+    name = b"".join(bytes((len(label),)) + label for label in asked.name.encode().split(b"."))
+    kind = int(getattr(QTYPE, asked.type)).to_bytes(2, "big")
+    return number.to_bytes(2, "big") + b"\1\0\0\1\0\0\0\0\0\0" + name + b"\0" + kind + b"\0\1"
 
 
 def wrong(asked: Asked, query: bytes, reply: bytes, longest_ttl: int) -> str | None:

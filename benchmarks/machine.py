@@ -53,7 +53,7 @@ def waited_seconds(session: int) -> float:
 
 def memory_mebibytes(session: int) -> float:
     """PSS summed over the processes of a session: shared pages counted once, divided among those who share them."""
-    return sum(_pss_kibibytes(pid) for pid in processes_of(session)) / 1024
+    return sum(pss_kibibytes(pid) for pid in processes_of(session)) / 1024
 
 
 def busy_seconds(core: int) -> float:
@@ -119,5 +119,6 @@ def _stat(pid: int) -> list[str]:
     return " ".join(_lines(PROC / str(pid) / "stat")).rpartition(")")[2].split()
 
 
-def _pss_kibibytes(pid: int) -> int:
+def pss_kibibytes(pid: int) -> int:
+    """Its proportional set size; 0 when it is gone."""
     return sum(int(line.split()[1]) for line in _lines(PROC / str(pid) / "smaps_rollup") if line.startswith("Pss:"))

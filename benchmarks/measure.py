@@ -82,7 +82,7 @@ class Bench:
         wanted = [(number, workload) for number in rounds for workload in works]
         found: list[Run] = []
         try:
-            with self._started(peer, works[0]) as running:
+            with self.started(peer, works[0]) as running:
                 for number, workload in wanted:
                     warm = number == rounds[0]
                     found.append(self._measured(peer, running, workload, number, seconds, warm=warm))
@@ -91,13 +91,19 @@ class Bench:
         return found
 
     @contextmanager
-    def _started(self, peer: Peer, workload: Workload) -> Iterator[Running]:
-        """A server with a cache for the names of a kind of work, started anew."""
+    def started(self, peer: Peer, workload: Workload, *, first: bool = False) -> Iterator[Running]:
+        """A server with a cache for the names of a kind of work, started anew; `first`: before others on its core."""
         port, admin_port = free_ports(2)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             site = Site(Path(folder), port, admin_port, self._upstream_port, workload.names, workload.zones, self._ttl)
-            with served(peer, site, first=workload.per_second is not None) as running:
+            with served(peer, site, first=first or workload.per_second is not None) as running:
                 yield running
+
+    def warm(self, running: Running, workload: Workload) -> None:
+        """Ask everything that is to be warm; raises CannotServeError where that goes wrong."""
+        problems, _excuse = self._warmed(running, workload)
+        if problems:
+            raise CannotServeError(problems[0])
 
     def _measured(
         self, peer: Peer, running: Running, workload: Workload, number: int, seconds: float | None, *, warm: bool
@@ -155,12 +161,12 @@ class Bench:
 
 
 @contextmanager
-def open_bench(ttl: int = 30) -> Iterator[Bench]:
-    """A bench with its upstream running on the load's core."""
+def open_bench(ttl: int = 30, *, first: bool = False) -> Iterator[Bench]:
+    """A bench with its upstream running on the load's core; `first`: before all other programs there."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         (port,) = free_ports(1)
-        command = [str(program("upstream")), str(port), str(ttl)]
+        command = [*([str(program("first"))] if first else []), str(program("upstream")), str(port), str(ttl)]
         with background(LOAD_CORE, command, folder / "upstream.output") as upstream:
             asker = Asker(port, longest_ttl=ttl)
             deadline = time.monotonic() + 5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.chart import svg
 from benchmarks.results import Results
-from benchmarks.table import markdown, plain, whole
+from benchmarks.table import markdown, memory_sentence, plain, whole
 
 CHART = Path("docs/assets/bench.svg")
 SAYS = "CPU time per answer of nodelocaldns and other DNS caches, and how it grows with names and zones"
@@ -59,7 +59,7 @@ def publish(results: Results, folder: Path = Path()) -> None:
     chart.write_text(svg(results))
     tables = whole(results, markdown, lambda title: f"### {title[:1].upper()}{title[1:]}")
     TABLES.put(folder, f"{_picture(TABLES)}\n\n{tables}")
-    README.put(folder, _picture(README))
+    README.put(folder, f"{_picture(README)}\n\n{memory_sentence(results)}")
 
 
 def _picture(place: Place) -> str:

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import machine
-from benchmarks.compiled import folder as compiled
-from benchmarks.interpreter import chosen
+from benchmarks import machine, table
+from benchmarks.command import begin
+from benchmarks.compiled import as_in_the_image
 from benchmarks.peers.go import NODELOCAL_MODULE
 from benchmarks.publish import Place
 from tests import needs
@@ -81,6 +81,14 @@ class NodeLocal(Server):
         wait_until(lambda: self._reloads() > times, "Reloading complete")
         return Event(began, time.monotonic())
 
+    def stand_still(self, load: Steady) -> Event:
+        """SIGSTOP, many questions, SIGCONT."""
+        began = time.monotonic()
+        os.kill(self.process.pid, signal.SIGSTOP)
+        load.more_asked(story.STANDSTILL_QUESTIONS)
+        os.kill(self.process.pid, signal.SIGCONT)
+        return Event(began, time.monotonic())
+
     def _reloads(self) -> int:
         return self.process.output().count("Reloading complete")
 
@@ -114,16 +122,19 @@ cluster.local:53 {{
 
 def ours(times: int) -> tuple[list[Chapter], Steady]:
     """The whole story with the resolver as its image runs it: compiled, as nobody, with interface and rules."""
-    program = ("env", f"PYTHONPATH={compiled()}", "PYTHONSAFEPATH=1", str(chosen().path), "-m", "resolver")
     slow = max(times // 4, 1)
     with _busy(assigned=False) as (servers, folder):
         lab = servers.lab
-        with succession(lab.node, folder, program=program, measured=False) as line, _load(lab, folder) as load:
+        with (
+            succession(lab.node, folder, program=as_in_the_image(), measured=False) as line,
+            _load(lab, folder) as load,
+        ):
             chapters = [
                 story.nothing(load, times),
                 story.upgrades(line, load, times),
                 story.failing_upgrades(line, load, slow),
                 story.reloads(line, load, times),
+                story.standstills(line, load, times),
                 story.deaths(line, load, times),
                 story.losses(line, load, min(times, 3)),
                 story.restarts(line, load, slow),
@@ -143,6 +154,7 @@ def nodelocal(times: int) -> tuple[list[Chapter], Steady]:
             chapters = [
                 story.nothing(load, times),
                 story.repeat("configuration reload", load, times, lambda _: server.reload()),
+                story.repeat("without a turn", load, times, lambda _: server.stand_still(load)),
                 story.repeat("restart (an upgrade)", load, slow, lambda _: server.restart()),
                 story.repeat("SIGKILLed, started again", load, slow, lambda _: server.die()),
             ]
@@ -194,20 +206,14 @@ def markdown(rows: Sequence[Row], minutes: float) -> str:
     head = f"""\
 Two pods, {2 * PER_SECOND:,} questions per second all the time: one in fifty over TCP, one in a hundred of a new name;
 {machine.model()}, {os.cpu_count()} cores for everything, clients and upstreams included; {minutes:.0f} minutes."""
-    columns = [name for name in rows[0] if name not in {"longest event, s", "hit ratio changed by at most, %"}]
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(_cell(each[name]) for name in columns)} |" for each in rows]
+    shown = table.named(rows, without=("longest event, s", "hit ratio changed by at most, %"))
     by_event = {str(each["event"]): each for each in rows}
     changed = by_event["hand-over to a new version"]["hit ratio changed by at most, %"]
     back = by_event["address deleted by hand"]["longest event, s"]
     tail = f"""\
 Between the second before a hand-over and the second after it, the hit ratio differed by {changed} percentage points.
 A deleted address was back after at most {back} s; "no answer" in that row is what was asked meanwhile."""
-    return "\n\n".join((head, "\n".join(lines), tail))
-
-
-def _cell(value: str | float | None) -> str:
-    return "" if value is None else f"{value:,}" if isinstance(value, (int, float)) else value
+    return "\n\n".join((head, table.markdown(shown, words=2), tail))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -216,12 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--times", type=int, default=TIMES, metavar="N", help="of each event; of the slow ones, a quarter"
     )
-    parser.add_argument("--publish", action="store_true", help="write the table into docs/node.md")
-    arguments = parser.parse_args(argv)
-    os.chdir(Path(__file__).parent.parent)
-    if lacking := [reason for thing in NEEDED if (reason := needs.missing(thing))]:
-        print("\n".join(lacking), file=sys.stderr)
-        return 2
+    arguments = begin(parser, argv, TABLE, NEEDED)
     began = time.monotonic()
     rows: list[Row] = []
     for name, measure in (("nodelocaldns", ours), ("NodeLocal DNSCache", nodelocal)):

@@ -1,6 +1,6 @@
 """Reports as text: tables for the terminal and for Markdown, from the same rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from benchmarks.goals import GOALS, Goal, Growth
 from benchmarks.others import BUSY_SHARE
@@ -28,10 +28,20 @@ def plain(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """A Markdown table."""
+def named(rows: Sequence[Mapping[str, str | float | None]], without: Collection[str] = ()) -> list[Row]:
+    """Rows from what each column is in each of them; nothing stands for None."""
+    columns = [name for name in rows[0] if name not in without]
+    return [[name.strip() for name in columns], *([_cell(each[name]) for name in columns] for each in rows)]
+
+
+def _cell(value: str | float | None) -> str:
+    return "" if value is None else value if isinstance(value, str) else f"{value:,}"
+
+
+def markdown(rows: Sequence[Row], words: int = 1) -> str:
+    """A Markdown table: so many columns of words, then figures."""
     head, *body = rows
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * words + "---:|" * (len(head) - words)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body])
 
 
@@ -82,6 +92,20 @@ def memory_rows(results: Results) -> list[Row]:
             cells = [f"{figure.median:.1f}" if figure else NONE for figure in found]
             rows.append([peer.full_title, *cells, f"{first.median * 1000:.0f}" if first else NONE])
     return rows
+
+
+def memory_sentence(results: Results) -> str:
+    """What of that a reader wants to know first; empty where it was not measured."""
+    wanted = (("empty", "ours"), ("memory", "ours"), ("memory", "nodelocal"), ("firstAnswer", "ours"))
+    figures = [results.figure("cached", peer, metric) for metric, peer in wanted]
+    if not all(figures):
+        return ""
+    empty, full, theirs, first = (figure.median for figure in figures if figure)
+    return (
+        f"Supervisor and worker together take {empty:.1f} MiB of memory (PSS) at the start and {full:.1f} MiB with\n"
+        f"10,000 names; {results.peer_title('nodelocal')} then takes {theirs:.1f} MiB. The first answer comes\n"
+        f"{first * 1000:.0f} ms after the start of the process."
+    )
 
 
 def goal_rows(results: Results) -> list[Row]:

@@ -11,6 +11,7 @@ from benchmarks import names
 from benchmarks.ask import packet
 from benchmarks.names import Asked
 from benchmarks.peers import Peer
+from resolver.message.framing import frame
 
 CACHED_NAMES = 10_000
 APPLICATIONS = 2_000
@@ -56,7 +57,7 @@ class Workload:
 
     def packets(self) -> bytes:
         """The questions as native/pace.c reads them."""
-        return b"".join(len(wire).to_bytes(2, "big") + wire for wire in map(packet, self.questions))
+        return b"".join(frame(packet(each)) for each in self.questions)
 
     def write(self, folder: Path) -> tuple[Path, Path]:
         """Files for dnsperf with the warming and the measured questions."""

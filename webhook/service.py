@@ -43,6 +43,7 @@ class Service:
         self._server = Server(self.state, self._serving, self.metrics)
         self._files: Files | None = None
         self._keeper: Keeper | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.ports = (0, 0)
         self.failed = asyncio.Event()
@@ -64,7 +65,7 @@ class Service:
             self._files.start()
         if self._cluster is not None:
             self._keeper = self._make_keeper(self._cluster)
-            self._spawn(self._keeper.run(), "keeper")
+            self._keeping = self._spawn(self._keeper.run(), "keeper")
             if not self._config.dns.cluster_dns:
                 self._spawn(Discovery(self.state, self._config.cluster, self._cluster).run(), "discovery")
         event(_LOG, logging.INFO, "the webhook listens", port=self.ports[0], admin=self.ports[1])
@@ -72,7 +73,9 @@ class Service:
     async def drain(self) -> None:
         """Say that this replica goes, and answer for as long as somebody may not have heard."""
         self.state.draining = True
-        if self._keeper is not None and self._config.tls.mode is TlsMode.SELF:
+        if self._keeper is not None and self._keeping is not None and self._config.tls.mode is TlsMode.SELF:
+            self._keeping.cancel()  # it would take back the Lease that is given up now
+            await asyncio.gather(self._keeping, return_exceptions=True)
             await self._keeper.release()
         event(_LOG, logging.INFO, "the webhook drains", seconds=self._config.listen.drain_seconds)
         await asyncio.sleep(self._config.listen.drain_seconds)
@@ -110,10 +113,11 @@ class Service:
             self.metrics,
         )
 
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(work, name=name)
         task.add_done_callback(self._ended)
         self._tasks.append(task)
+        return task
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """A part that ends by itself is a mistake of ours: the process ends, and is started again with a fresh mind."""

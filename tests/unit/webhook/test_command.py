@@ -145,6 +145,7 @@ def test_a_service_with_a_cluster_comes_up_and_goes() -> None:
         free = LOOPBACK.replace("127.0.0.1,", "127.0.0.1, port: 18443,").replace(
             "127.0.0.1}", "127.0.0.1, port: 19254}"
         )
+        free = free.replace('drain: "0s"', 'drain: "500ms"')  # the Lease is given up for good, and not for a look
         service = Service(load(free, "f"), cluster)
         await service.start()
         state = service.state

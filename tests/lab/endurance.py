@@ -42,7 +42,7 @@ class Asking:
         return now
 
     def _complete(self, until: float) -> bool:
-        """Whether nothing more is asked in the row of that moment, as both loads write a later one, and all up to its end
+        """Whether nothing more is asked in the row of that moment, since both write a later one, and all up to its end
         is answered.
         """
         loads = (self.known, self.unknown)

@@ -9,14 +9,7 @@ from resolver.config import Admin, Config, Listen, Upstream, Zone
 from resolver.core import Resolver
 from resolver.listen.holdings import Holdings
 from resolver.listen.sockets import ListenError
-
-
-def free_port() -> int:
-    """A port that is free on all loopback addresses."""
-    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        tcp.bind(("0.0.0.0", 0))
-        udp.bind(tcp.getsockname())
-        return int(tcp.getsockname()[1])
+from tests.network import free_port
 
 
 def listening(port: int, *addresses: str) -> Config:

@@ -240,7 +240,7 @@ def test_the_log_is_one_whether_logging_is_loaded_or_not(start: str) -> None:
         "logging.Formatter\n"
         "logging.getLogger('late').error('third')\n"
         "event(early, logging.ERROR, 'fourth', waited=waits, waits=str(" + waiting("logging") + "))\n"
-        "logs.close()\nearly.error('too late')"
+        "logs.close(60)\nearly.error('too late')"
     )
     lines = said_by(BEGIN + code).splitlines()
     assert [line.partition('"level"')[2] for line in lines] == [

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,17 @@ from resolver.demo.zones import CLUSTER_ZONES, OUTSIDE_ZONES, Zones
 _NOWHERE: Address = ("127.0.0.1", 1)
 _LEAN = opted_in_pod(_NOWHERE, _NOWHERE)
 _THREE_SEARCHES = Settings((_NOWHERE,), default_pod(_NOWHERE, "shop").searches, ndots=2)
+
+
+@pytest.fixture(autouse=True)
+def patient_forwarder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster DNS gives up nothing, however busy the machine is."""
+    monkeypatch.setattr("resolver.demo.server._FORWARD_SECONDS", 20.0)
+
+
+def _patient(pod: Settings) -> Settings:
+    """A pod that asks nobody twice for want of an answer."""
+    return replace(pod, timeout_seconds=20)
 
 
 def _in_world(play: Callable[[Address], Awaitable[LookUp]]) -> LookUp:
@@ -59,7 +71,7 @@ def test_a_name_with_a_last_dot_is_asked_as_it_is_only() -> None:
     ],
 )
 def test_an_opted_in_pod_asks_as_few_names_as_glibc(name: str, found: bool, names: int) -> None:
-    done = _in_world(lambda dns: look_up(name, opted_in_pod(dns, dns)))
+    done = _in_world(lambda dns: look_up(name, _patient(opted_in_pod(dns, dns))))
     assert (bool(done.addresses), len(done.asked), done.queries) == (found, names, 2 * names)
 
 
@@ -77,7 +89,7 @@ def test_an_opted_in_pod_asks_as_few_names_as_glibc(name: str, found: bool, name
 )
 def test_ndots_2_with_three_search_domains_asks_as_many_names_as_glibc(name: str, names: int) -> None:
     def play(dns: Address) -> Awaitable[LookUp]:
-        return look_up(name, Settings((dns,), _THREE_SEARCHES.searches, _THREE_SEARCHES.ndots))
+        return look_up(name, _patient(Settings((dns,), _THREE_SEARCHES.searches, _THREE_SEARCHES.ndots)))
 
     done = _in_world(play)
     assert done.addresses
@@ -96,13 +108,13 @@ def test_ndots_2_with_three_search_domains_asks_as_many_names_as_glibc(name: str
     ],
 )
 def test_a_default_pod_walks_its_search_list(name: str, names: int) -> None:
-    done = _in_world(lambda dns: look_up(name, default_pod(dns, "shop")))
+    done = _in_world(lambda dns: look_up(name, _patient(default_pod(dns, "shop"))))
     assert done.addresses
     assert (len(done.asked), done.queries) == (names, 2 * names)
 
 
 def test_a_name_that_does_not_exist_is_no_failure() -> None:
-    done = _in_world(lambda dns: look_up("gone.shop", opted_in_pod(dns, dns)))
+    done = _in_world(lambda dns: look_up("gone.shop", _patient(opted_in_pod(dns, dns))))
     assert (done.addresses, done.failed, done.asked) == ((), False, ("gone.shop.svc.cluster.local", "gone.shop"))
 
 
@@ -111,7 +123,7 @@ def test_a_dead_first_nameserver_costs_packets_but_not_the_answer() -> None:
         gone = Server(Zones(CLUSTER_ZONES), [0.0])
         await gone.open()
         await gone.close()
-        return await look_up("web.shop", opted_in_pod(gone.address, dns))
+        return await look_up("web.shop", _patient(opted_in_pod(gone.address, dns)))
 
     done = _in_world(play)
     assert (done.addresses, done.queries, done.failed) == (("10.96.12.10",), 4, False)

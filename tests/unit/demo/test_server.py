@@ -4,14 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
 from dnslib import EDNS0, QTYPE, RCODE, DNSRecord
 
 from resolver.demo.server import Arrival, Server
 from resolver.demo.wire import Address, ask
 from resolver.demo.zones import CLUSTER_ZONES, OUTSIDE_ZONES, Zones
 
-_PATIENCE_SECONDS = 5
+_PATIENCE_SECONDS = 25
 _CROWD = "".join(f"crowd.example. 5 A 192.0.2.{number}\n" for number in range(1, 61))
+
+
+@pytest.fixture(autouse=True)
+def patient_forwarder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is given up, however busy the machine is."""
+    monkeypatch.setattr("resolver.demo.server._FORWARD_SECONDS", 20.0)
 
 
 @asynccontextmanager

@@ -81,6 +81,7 @@ def _played(number: signal.Signals = signal.SIGINT, columns: int = 100) -> tuple
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", str(columns))
         patch.setattr("resolver.demo.compare.opted_in_pod", _patient_pod)
+        patch.setattr("resolver.demo.server._FORWARD_SECONDS", 20.0)
         patch.setattr("resolver.demo.wire.perf_counter", lambda: 0.0)
         return _play(number)
 

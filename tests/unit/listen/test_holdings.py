@@ -9,12 +9,7 @@ import pytest
 from resolver.config import Admin, Config, Listen
 from resolver.listen.holdings import Holdings
 from resolver.listen.sockets import ListenError
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that was free for TCP a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+from tests.network import free_port
 
 
 def config(*addresses: str) -> Config:

@@ -14,8 +14,9 @@ from resolver.node.jobs import Job
 REQUEST = Request("set up", device="nodelocaldns")
 
 
-def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> Job:
+def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, patience_seconds: float = 60.0) -> Job:
     """A job whose helper is this shell script."""
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", patience_seconds)
     program = tmp_path / "helper"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o700)
@@ -58,8 +59,7 @@ def test_a_helper_that_breaks_off_is_an_error(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_a_helper_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 0.01)
-    job = start(monkeypatch, tmp_path, "exec sleep 600")
+    job = start(monkeypatch, tmp_path, "exec sleep 600", patience_seconds=0.01)
     with pytest.raises(NodeError, match="did not set up within"):
         job.wait()
     with pytest.raises(ChildProcessError):

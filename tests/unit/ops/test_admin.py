@@ -11,6 +11,7 @@ from resolver.config.values import Admin, Config, Listen
 from resolver.listen.holdings import Holdings
 from resolver.ops.admin import AdminPlace
 from resolver.ops.requests import Request, Response
+from tests.network import free_port
 
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
@@ -26,11 +27,6 @@ def taken() -> socket.socket:
     sock.bind(("127.0.0.1", 0))
     sock.listen()
     return sock
-
-
-def free_port() -> int:
-    with taken() as sock:
-        return int(sock.getsockname()[1])
 
 
 async def serves(address: str, port: int) -> bool:

@@ -16,6 +16,7 @@ from resolver.message.reply import write_failure, write_rejection
 from resolver.ops.logs import Logs
 from resolver.ops.querylog import observe_query
 from resolver.outcome import Source, Via
+from tests.lab.waiting import wait_until
 
 QUERY = HEADER.pack(7, 0x0100, 1, 0, 0, 0) + b"\3Www\4shop\0\0\x1c\0\1"
 log = logging.getLogger("resolver.test")
@@ -31,7 +32,7 @@ class Written:
         self.logs.start()
 
     def lines(self) -> list[str]:
-        self.logs.close()
+        self.logs.close(seconds=60.0)
         return self.path.read_text().splitlines()
 
     def objects(self) -> list[dict[str, object]]:
@@ -142,6 +143,7 @@ def test_a_reader_that_stops_reading_costs_lines_and_nothing_else() -> None:
     assert logs.dropped_total > 0
     logs.close(seconds=0.01)
     os.close(reading)  # ends the write that waits
+    wait_until(logs._queue.empty, "the end of the thread that writes")
 
 
 def test_a_line_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> None:

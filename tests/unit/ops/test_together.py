@@ -34,7 +34,7 @@ def said(path: str, own: dict[str, object] | str, *others: Answered, status: int
         return Response(status, own if isinstance(own, str) else json.dumps(own))
 
     routes = together({("GET", path): handler}, Others(*others))
-    return asyncio.run(asyncio.wait_for(routes["GET", path](Request("GET", path, {}, "")), 10))
+    return asyncio.run(asyncio.wait_for(routes["GET", path](Request("GET", path, {}, "")), 60))
 
 
 def state(*reasons: str) -> dict[str, object]:
@@ -126,5 +126,5 @@ def test_a_request_that_cannot_be_served_is_asked_of_nobody_else() -> None:
     others = Others()
     routes = together({("GET", "/cache"): refuse}, others)
     with pytest.raises(HttpProblem):
-        asyncio.run(asyncio.wait_for(routes["GET", "/cache"](Request("GET", "/cache", {}, "")), 10))
+        asyncio.run(asyncio.wait_for(routes["GET", "/cache"](Request("GET", "/cache", {}, "")), 60))
     assert others.asked == 0

@@ -1,5 +1,6 @@
 """Messages between processes: whole, in order, with their descriptors, and bounded whatever the other end says."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ def test_what_is_sent_arrives_in_order(ends: tuple[Channel, Channel]) -> None:
 
 def test_a_long_message_with_many_descriptors_arrives_whole(ends: tuple[Channel, Channel]) -> None:
     one, other = ends
+    gc.collect()  # of others in this process
     before = open_descriptors()
     text = "x" * (20 * PART_BYTES)
     many = [one.sock.fileno()] * (2 * PART_DESCRIPTORS + 1)
@@ -65,6 +67,7 @@ def send_for_ever(one: Channel) -> None:
 
 def test_who_reads_nothing_is_given_up_and_nothing_stays_open(ends: tuple[Channel, Channel]) -> None:
     one, _ = ends
+    gc.collect()  # of others in this process
     before = open_descriptors()
     with pytest.raises(ChannelError, match="does not read"):
         send_for_ever(one)
@@ -103,6 +106,7 @@ def test_a_packet_that_is_longer_than_any_part_is_refused() -> None:
 
 def test_descriptors_nobody_took_are_closed_with_the_channel(ends: tuple[Channel, Channel]) -> None:
     one, other = ends
+    gc.collect()  # of others in this process
     before = open_descriptors()
     socket.send_fds(one.sock, [b"\0{"], [one.sock.fileno()])
     assert other.receive() is None

@@ -14,7 +14,7 @@ from resolver.supervisor.identity import identity
 from resolver.supervisor.informing import Informing
 from resolver.supervisor.loop import Loop
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class StandIn:

@@ -17,12 +17,17 @@ def loop() -> Iterator[Loop]:
     loop.close()
 
 
-def test_timers_call_in_order_and_cancelled_ones_do_not(loop: Loop) -> None:
+def test_timers_call_in_order_and_cancelled_ones_do_not(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("resolver.supervisor.loop.monotonic", lambda: now[0])
     seen: list[str] = []
     loop.after(0.002, lambda: seen.append("second"))
     loop.after(0.0, lambda: seen.append("first"))
     loop.after(0.001, lambda: seen.append("never")).cancel()
     loop.after(0.003, loop.stop)
+    loop.turn(0.0)
+    assert seen == ["first"], "never early"
+    now[0] += 0.01
     loop.run()
     assert seen == ["first", "second"]
 

@@ -58,7 +58,7 @@ class Asked:
             self.on_failure()
 
     async def outcome(self) -> bytes | Problem:
-        await asyncio.wait_for(self._told.wait(), 10)
+        await asyncio.wait_for(self._told.wait(), 60)
         assert len(self.heard) == 1
         return self.heard[0]
 
@@ -107,8 +107,8 @@ class ServerSide:
         self.writer = writer
 
     async def query(self) -> bytes:
-        size = int.from_bytes(await asyncio.wait_for(self._reader.readexactly(2), 10), "big")
-        return await asyncio.wait_for(self._reader.readexactly(size), 10)
+        size = int.from_bytes(await asyncio.wait_for(self._reader.readexactly(2), 60), "big")
+        return await asyncio.wait_for(self._reader.readexactly(size), 60)
 
     def answer(self, *queries: bytes) -> None:
         self.send(framed(*(answer_of(query) for query in queries)))
@@ -124,7 +124,7 @@ class ServerSide:
 
     async def closed(self) -> bytes:
         """Wait for the client's end; what it still sent before."""
-        return await asyncio.wait_for(self._reader.read(), 10)
+        return await asyncio.wait_for(self._reader.read(), 60)
 
 
 class Server:
@@ -142,7 +142,7 @@ class Server:
 
     async def connection(self) -> ServerSide:
         """The next connection that nobody took yet."""
-        return await asyncio.wait_for(self._accepted.get(), 10)
+        return await asyncio.wait_for(self._accepted.get(), 60)
 
 
 @asynccontextmanager
@@ -166,7 +166,7 @@ async def until(condition: Callable[[], bool]) -> None:
         while not condition():  # noqa: ASYNC110 - there is no event to wait for, the loop itself is what is awaited
             await asyncio.sleep(0)
 
-    await asyncio.wait_for(turn(), 10)
+    await asyncio.wait_for(turn(), 60)
 
 
 def closed_port() -> int:

@@ -38,7 +38,7 @@ class DatagramServer(asyncio.DatagramProtocol):
         self.transport.sendto(message, address)
 
     async def query(self) -> tuple[bytes, Address]:
-        return await asyncio.wait_for(self.queries.get(), 10)
+        return await asyncio.wait_for(self.queries.get(), 60)
 
 
 @asynccontextmanager

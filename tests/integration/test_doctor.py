@@ -19,6 +19,7 @@ from tests.lab.waiting import wait_until
 
 pytestmark = pytest.mark.needs("netns", "nft")
 Found = dict[str, list[dict[str, Any]]]
+CHECKS = ("configuration", "address", "port", "rules", "bypass", "upstream", "resolver")
 
 
 class Doctor:
@@ -39,6 +40,17 @@ class Doctor:
             assert finding["fix"] or finding["state"] == "ok", "every trouble comes with what helps"
             found.setdefault(finding["check"], []).append(finding)
         return done.returncode, found
+
+    def finds_nothing(self, config: dict[str, Any], *arguments: str) -> Found:
+        """Findings once there is nothing to complain about: the command waits for a second at most for each answer, and
+        the machine may be busy.
+        """
+
+        def healthy() -> Found | None:
+            status, found = self.says(config, *arguments)
+            return found if not status and all(set(states(found, check)) == {"ok"} for check in CHECKS) else None
+
+        return wait_until(healthy, "nothing to complain about")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "resolver", "doctor", *arguments]
@@ -67,17 +79,15 @@ def test_on_a_node_where_all_is_well_nothing_is_a_problem(
     doctor: Doctor, running: dict[str, Any], debian: Scene[Unbound]
 ) -> None:
     with in_pod(debian.lab.pod) as pid:
-        status, found = doctor.says(running, "--pod", debian.lab.pod.name)
-        by_process = doctor.says(running, "--pod", str(pid))
-    assert status == 0, found
-    for check in ("configuration", "address", "port", "rules", "bypass", "upstream", "resolver"):
+        found = doctor.finds_nothing(running, "--pod", debian.lab.pod.name)
+        by_process = doctor.finds_nothing(running, "--pod", str(pid))
+    for check in CHECKS:
         assert set(states(found, check)) == {"ok"}, found[check]
     assert [finding["says"].split()[0] for finding in found["upstream"]] == [f"{CLUSTER_DNS}:53", f"{WORLD_DNS}:53"]
     assert f"asks {LOCAL}" in found["pod"][0]["says"]
     assert "no second nameserver" in found["pod"][1]["says"]
     assert [finding["state"] for finding in found["pod"][2:]].count("ok") >= 2
-    assert by_process[0] == 0, by_process
-    assert "look as root" not in str(by_process[1]["pod"])
+    assert "look as root" not in str(by_process["pod"])
     text = doctor.run("--config", str(doctor._file)).stdout
     assert "ok       address           169.254.20.10 is an address of this network\n" in text
     assert text.rstrip().endswith("ok")

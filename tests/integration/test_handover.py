@@ -15,7 +15,18 @@ from typing import Any
 
 import pytest
 
-from tests.lab.loopback import Counted, Running, Upstream, ask_once, configuration, load, probes, running, upstream
+from tests.lab.loopback import (
+    PATIENCE_SECONDS,
+    Counted,
+    Running,
+    Upstream,
+    ask_once,
+    configuration,
+    load,
+    probes,
+    running,
+    upstream,
+)
 from tests.lab.waiting import wait_until
 
 TIMES = 10
@@ -161,7 +172,7 @@ def test_a_successor_that_fails_its_self_check_changes_nothing(config: dict[str,
         workers = old.workers()
         with running(tmp_path, config, "new", failing, until="cannot start") as new:
             assert new.process is not None
-            assert new.process.wait(10) == 1
+            assert new.process.wait(PATIENCE_SECONDS) == 1
             assert new.events("the self-check has failed")
         wait_until(lambda: bool(old.events("the hand-over has failed, going on")), "the word of the old one")
         wait_until(partial(more, seen, seen.answered + 200), "answers")
@@ -196,7 +207,7 @@ def test_a_successor_that_comes_too_late_gives_up(config: dict[str, Any], tmp_pa
     with running(tmp_path, config, "old", impatient) as old, load(config["listen"]["port"]) as seen:
         with running(tmp_path, config, "new", until="cannot start") as new:
             assert new.process is not None
-            assert new.process.wait(10) == 1
+            assert new.process.wait(PATIENCE_SECONDS) == 1
             assert "no hand-over from" in new.events("cannot start")[0]["reason"]
         wait_until(partial(more, seen, seen.answered + 200), "answers")
         assert not old.ended()
@@ -216,7 +227,7 @@ def test_a_successor_that_takes_too_long_gives_up(config: dict[str, Any], tmp_pa
     with running(tmp_path, config, "old", impatient) as old, load(config["listen"]["port"]) as seen:
         with running(tmp_path, config, "new", slow, until="cannot start") as new:
             assert new.process is not None
-            assert new.process.wait(10) == 1
+            assert new.process.wait(PATIENCE_SECONDS) == 1
             assert new.events("cannot start")[0]["reason"] == "the predecessor did not wait for so long, and goes on"
         wait_until(partial(more, seen, seen.answered + 200), "answers")
         assert not old.ended()

@@ -19,7 +19,7 @@ from resolver.message.query import BadPacket, read_query
 from tests.cases.recorded import QUERIES, damaged_answers, flips, question_of, truncations
 from tests.lab.ask import question, read_message
 from tests.lab.hostile import Hostile, address_answer, hostile
-from tests.lab.loopback import Running, Upstream, ask_once, configuration, running, upstream
+from tests.lab.loopback import PATIENT, Running, Upstream, ask_once, configuration, running, upstream
 from tests.lab.waiting import wait_until
 from tests.unit.builders import query_packet
 from tests.unit.walker import Message, walk
@@ -51,7 +51,7 @@ def resolver(tmp_path_factory: pytest.TempPathFactory, server: Hostile, good: Up
     config: dict[str, Any] = configuration(good)
     place = f"127.0.0.1:{server.port}"
     config["zones"] = [
-        {"names": ["shop"], "upstreams": [f"127.0.0.1:{good.port}"], "transport": "udp"},
+        {"names": ["shop"], "upstreams": [f"127.0.0.1:{good.port}"], "transport": "udp", **PATIENT},
         {"names": ["."], "upstreams": [place], "transport": "udp"},
         {"names": ["tcp.test"], "upstreams": [place], "transport": "tcp"},
         {"names": ["tls.test"], "upstreams": [place], "transport": "tls"},

@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab.ask import ask, connected
 from tests.lab.dig import dig
-from tests.lab.resolver import Resolver, configuration
+from tests.lab.resolver import PATIENT, Resolver, configuration
 from tests.lab.scene import Scene, new_name
 from tests.lab.servers import Unbound
 from tests.lab.topology import LOCAL, OTHER_WORLD_DNS
@@ -21,12 +21,13 @@ REFUSED, PROHIBITED = "REFUSED", 18
 
 @pytest.fixture
 def plain(debian: Scene[Unbound]) -> Iterator[Resolver]:
-    with debian.resolver(configuration()) as running:
+    with debian.resolver(configuration(cluster=PATIENT, world=PATIENT)) as running:
         yield running
 
 
 def test_a_udp_zone_is_asked_over_udp_and_over_tcp_only_for_what_does_not_fit(debian: Scene[Unbound]) -> None:
-    with debian.resolver(configuration(world={"upstreams": [OTHER_WORLD_DNS], "transport": "udp"})):
+    world = {"upstreams": [OTHER_WORLD_DNS], "transport": "udp", **PATIENT}
+    with debian.resolver(configuration(world=world)):
         before = debian.other_world.counter("num.query.tcp")
         for _ in range(3):
             assert dig(debian.lab.pod, new_name("example.com")).status == "NOERROR"
@@ -40,7 +41,7 @@ def test_who_is_not_among_the_allowed_clients_is_refused_with_the_reason(debian:
     listen = {**configuration()["listen"], "allowedClients": ["10.244.0.0/16"]}
     name = "www.example.com"
     # The resolver's own readiness is asked from the node, which is shut out here as well: REFUSED is an answer.
-    with debian.resolver(configuration(listen=listen)):
+    with debian.resolver(configuration(listen=listen, world=PATIENT)):
         for _ in range(2):
             assert dig(debian.lab.pod, name).status == "NOERROR"
             shut_out = dig(debian.lab.node, name)

@@ -13,7 +13,7 @@ import yaml
 from tests.lab.ask import ask
 from tests.lab.crowd import Load, load
 from tests.lab.dig import dig
-from tests.lab.resolver import Configuration, Resolver, configuration
+from tests.lab.resolver import PATIENT, Configuration, Resolver, configuration
 from tests.lab.scene import Scene, new_name
 from tests.lab.servers import Unbound
 from tests.lab.topology import LOCAL, LOCAL_V6, OTHER_WORLD_DNS
@@ -28,12 +28,12 @@ CLIENTS = 4
 
 @pytest.fixture
 def changing(debian: Scene[Unbound]) -> Iterator[Resolver]:
-    with debian.resolver(configuration()) as running:
+    with debian.resolver(on(LOCAL, LOCAL_V6)) as running:
         yield running
 
 
 def on(*addresses: str, world: str | None = None) -> Configuration:
-    settings = configuration(world={"upstreams": [world]} if world else None)
+    settings = configuration(cluster=PATIENT, world={**PATIENT, **({"upstreams": [world]} if world else {})})
     return {**settings, "listen": {"addresses": list(addresses), "port": 53}}
 
 
@@ -86,7 +86,7 @@ def test_a_query_that_was_read_on_a_dropped_address_is_still_answered(
     debian: Scene[Unbound], changing: Resolver
 ) -> None:
     pod, name = debian.lab.pod, new_name("svc.cluster.local")
-    assert ask(pod, LOCAL_V6, NAMES[0]) is not None
+    assert ask(pod, LOCAL_V6, NAMES[0], patience_seconds=30.0) is not None
     debian.cluster.freeze()
     try:
         with load(pod, LOCAL_V6, [name], 1) as seen:
@@ -136,8 +136,8 @@ def test_the_swap_of_a_config_map_is_noticed_without_a_signal(debian: Scene[Unbo
         (tmp_path / "..data_tmp").symlink_to(version)
         (tmp_path / "..data_tmp").replace(tmp_path / "..data")
 
-    publish("..first", configuration())
-    with debian.resolver(configuration()) as resolver:
+    publish("..first", on(LOCAL, LOCAL_V6))
+    with debian.resolver(on(LOCAL, LOCAL_V6)) as resolver:
         resolver.file.unlink()
         resolver.file.symlink_to(tmp_path / "..data" / "resolver.yaml")
         before = taken_over(resolver)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.authority import Authority, make_authority
 from tests.lab.dig import dig
-from tests.lab.resolver import Resolver, configuration
+from tests.lab.resolver import PATIENT, Resolver, configuration
 from tests.lab.scene import Scene, new_name
 from tests.lab.servers import Unbound, tls_unbound
 from tests.lab.topology import WORLD_AUTHORITY
@@ -41,7 +41,7 @@ def provider(debian: Scene[Unbound], authority: Authority) -> Iterator[Unbound]:
 @pytest.fixture
 def believing(debian: Scene[Unbound], authority: Authority, upstream: str) -> Iterator[Resolver]:
     """A resolver that trusts the authority and asks `upstream` for the world's names."""
-    over_tls = configuration(world={"upstreams": [upstream], "transport": "tls"})
+    over_tls = configuration(world={"upstreams": [upstream], "transport": "tls", **PATIENT})
     with debian.resolver(over_tls, environment={"SSL_CERT_FILE": str(authority.certificate)}) as running:
         yield running
 
@@ -74,7 +74,7 @@ def test_a_server_whose_certificate_is_for_another_name_is_told_nothing(
 
 
 def test_a_server_of_an_unknown_authority_is_told_nothing(debian: Scene[Unbound], provider: Unbound) -> None:
-    over_tls = configuration(world={"upstreams": [f"{PROVIDER}#{NAME}"], "transport": "tls"})
+    over_tls = configuration(world={"upstreams": [f"{PROVIDER}#{NAME}"], "transport": "tls", **PATIENT})
     name = new_name("example.com")
     with debian.resolver(over_tls):
         refused = dig(debian.lab.pod, name)
@@ -105,7 +105,7 @@ def test_openssl_is_in_memory_only_from_the_reload_on_that_adds_a_tls_zone(
         assert resolver.metric("coredns_dns_requests_total") > 0
         assert not resolver.has_mapped("libcrypto")
         before = provider.counter("num.query.tls")
-        resolver.configure(configuration(world={"upstreams": [f"{PROVIDER}#{NAME}"], "transport": "tls"}))
+        resolver.configure(configuration(world={"upstreams": [f"{PROVIDER}#{NAME}"], "transport": "tls", **PATIENT}))
         resolver.hang_up()
         wait_until(
             lambda: (

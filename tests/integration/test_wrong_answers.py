@@ -12,7 +12,7 @@ from resolver.message.framing import frame
 from tests.cases.recorded import question_of
 from tests.lab.ask import question, read_message
 from tests.lab.hostile import Hostile, address_answer, hostile
-from tests.lab.loopback import PATIENCE_SECONDS, Running, ask_once, configuration, running, upstream
+from tests.lab.loopback import PATIENCE_SECONDS, PATIENT, Running, ask_once, configuration, running, upstream
 from tests.lab.waiting import wait_until
 from tests.unit.walker import walk
 
@@ -35,8 +35,8 @@ def resolver(tmp_path_factory: pytest.TempPathFactory, server: Hostile) -> Itera
         config = configuration(unused)
     place = f"127.0.0.1:{server.port}"
     config["zones"] = [
-        {"names": ["."], "upstreams": [place], "transport": "udp"},
-        {"names": ["tcp.test"], "upstreams": [place], "transport": "tcp"},
+        {"names": ["."], "upstreams": [place], "transport": "udp", **PATIENT},
+        {"names": ["tcp.test"], "upstreams": [place], "transport": "tcp", **PATIENT},
     ]
     with running(tmp_path_factory.mktemp("wrong"), config) as found:
         yield found

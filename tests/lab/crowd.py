@@ -13,7 +13,7 @@ from dnslib import DNSRecord
 from tests.lab.ask import connected, question
 from tests.lab.netns import Namespace
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def load(pod: Namespace, server: str, names: list[str], clients: int) -> Iterato
 
 def _ask_on(pod: Namespace, server: str, names: list[str], seen: Load, end: threading.Event) -> None:
     with connected(pod, server) as client:
-        client.settimeout(2.0)
+        client.settimeout(PATIENCE_SECONDS)
         while not end.is_set():
             for name in names:
                 try:

@@ -4,6 +4,7 @@ An upstream of a few lines answers every A question over UDP; clients ask one qu
 """
 
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -26,7 +27,9 @@ from tests.lab.waiting import wait_until
 from tests.network import free_port
 
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
+LOST_SECONDS = 5.0
+"""A question without an answer for so long is lost."""
 
 
 class Upstream:
@@ -164,11 +167,17 @@ def running(
         resolver.kill()
 
 
+PATIENT = {"attemptTimeout": "5s", "timeout": "8s"}
+"""The upstream shares a busy process with the clients: it is asked once, and its answer awaited."""
+
+
 def configuration(server: Upstream, *, workers: int = 1, **topics: Any) -> dict[str, Any]:
     """resolver.yaml for a resolver on loopback."""
     return {
         "listen": {"addresses": ["127.0.0.1"], "port": free_port(), "workers": workers},
-        "zones": [{"names": ["."], "upstreams": [f"127.0.0.1:{server.port}"], "transport": "udp", "maxTTL": 300}],
+        "zones": [
+            {"names": ["."], "upstreams": [f"127.0.0.1:{server.port}"], "transport": "udp", "maxTTL": 300, **PATIENT}
+        ],
         "admin": {"port": free_port()},
         **topics,
     }
@@ -182,22 +191,24 @@ class Counted:
     lost: int = 0
     slowest_seconds: float = 0.0
     wrong: list[bytes] = field(default_factory=list)
+    by_client: list[int] = field(default_factory=list)
+    """Answers."""
 
 
 @contextlib.contextmanager
 def load(port: int, *, clients: int = 4, names: int = 50, address: str = "127.0.0.1") -> Iterator[Counted]:
     """Clients that ask for the names in turns, each one question after another, for as long as the block lasts."""
-    seen, end = Counted(), threading.Event()
+    seen, end = Counted(by_client=[0] * clients), threading.Event()
 
     def ask(number: int) -> None:
         with socket.socket(type=socket.SOCK_DGRAM) as sock:
             sock.connect((address, port))
-            turn = number
+            turn = number * 7
             while not end.is_set():
                 turn += 1
                 query = question(f"n{turn % names}.example")
                 sent_at = time.monotonic()
-                sock.settimeout(PATIENCE_SECONDS / 2)
+                sock.settimeout(LOST_SECONDS)
                 try:
                     sock.send(query)
                     while (reply := sock.recv(4096))[:2] != query[:2]:
@@ -209,8 +220,9 @@ def load(port: int, *, clients: int = 4, names: int = 50, address: str = "127.0.
                 if reply[3] & 15:
                     seen.wrong.append(reply)
                 seen.answered += 1
+                seen.by_client[number] += 1
 
-    threads = [threading.Thread(target=ask, args=(number * 7,)) for number in range(clients)]
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
     try:
@@ -254,6 +266,14 @@ def probes(port: int) -> Iterator[Probed]:
     finally:
         end.set()
         thread.join()
+
+
+def nobody_listens(port: int, address: str = "127.0.0.1") -> bool:
+    """Whether the kernel refuses a packet to `port` of this machine (ICMP port unreachable)."""
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.connect((address, port))
+        client.send(b"?")
+        return bool(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED)
 
 
 def ask_once(port: int, name: str) -> bytes:

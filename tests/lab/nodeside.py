@@ -92,16 +92,20 @@ def _echo_streams(listener: socket.socket) -> None:
                     connection.sendall(packet)
 
 
-def converse(namespace: Namespace, address: str, times: int, port: int = 53, *, tcp: bool = False) -> int:
-    """How many of so many messages from a socket each came back."""
+def converse(
+    namespace: Namespace, address: str, times: int, port: int = 53, *, tcp: bool = False, patience_seconds: float = 30.0
+) -> int:
+    """How many of so many messages from a socket each came back, up to the first that did not."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     replies = 0
-    for _ in range(times):
+    for number in range(times):
         with namespace.entered():
             sock = socket.socket(family, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
         with sock, contextlib.suppress(OSError):
-            sock.settimeout(1.0)
+            sock.settimeout(patience_seconds)
             sock.connect((address, port))
             sock.sendall(b"a question")
             replies += sock.recv(4096) == b"a question"
+        if replies <= number:
+            break
     return replies

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -31,6 +31,10 @@ PROGRAM = (sys.executable, "-m", "resolver")
 CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--")
 
 Configuration = dict[str, Any]
+
+
+PATIENT: Final = {"attemptTimeout": "4s", "timeout": "4500ms"}
+"""Of a zone: a server that gets no turn for a while is asked once, and its answer awaited. Less than dig waits."""
 
 
 def configuration(

@@ -200,6 +200,7 @@ class OurPeer:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: Settings, address: str, ports: Ports) -> None:
         self.place = (address, _free_port(address))
+        admin = next(port for port in iter(lambda: _free_port(address), None) if port != self.place[1])
         self._loop = loop
         zones = tuple(
             _patient(zone)._replace(upstreams=tuple(Upstream(address, ports[server]) for server in servers_of(zone)))
@@ -210,7 +211,7 @@ class OurPeer:
             listen=listen,
             zones=zones,
             cache=settings.cache._replace(stale_after_seconds=_stale_after(settings.cache)),
-            admin=Admin(address, _free_port(address)),
+            admin=Admin(address, admin),
         )
         self._holdings = Holdings()
         self._run(self._begin())

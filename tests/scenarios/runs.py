@@ -11,6 +11,7 @@ from tests.scenarios.wire import HASTE_SECONDS, PATIENCE_SECONDS, WireWorld
 
 AT_ONCE = {"unbound": 16, "coredns": 16, "sockets": 32}
 _LONGEST_SECONDS = 8.0
+_PLAYS = 5
 _SET_FORWARD = {"unbound"}
 
 
@@ -67,9 +68,13 @@ def play_all(stories: Iterable[Scenario], peer: str, start: Start) -> dict[str, 
         differences = list(pool.map(lambda story: _play(story, peer, start), wanted))
     found: dict[str, str | None] = {}
     for story, difference in zip(wanted, differences, strict=True):
-        expected = (difference is None) is (expected_to_differ(story, peer) is None)
-        # On a busy machine a server may give up one that the player had no time to play: once more, by itself.
-        found[story.name] = difference if expected else _play(story, peer, start)
+        same = expected_to_differ(story, peer) is None
+        # On a busy machine a server may give up one that the player had no time to play: again, by itself.
+        for _ in range(_PLAYS - 1):
+            if (difference is None) is same:
+                break
+            difference = _play(story, peer, start)
+        found[story.name] = difference
     return found
 
 

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -285,6 +287,8 @@ def test_a_repair_does_not_wait_for_a_self_test(place: Namespace, make: NodeMake
     subject = make(V4)
     subject.set_up()
     subject.test_bypass()
+    assert subject._job is not None
+    os.kill(subject._job._pid, signal.SIGSTOP)  # under way for as long as that matters
     place.ip("link", "del", "nodelocaldns")
     assert repaired(subject).repairs == {"interface": 1}
     assert subject.check().bypass is None

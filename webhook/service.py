@@ -43,8 +43,7 @@ class Service:
         self._server = Server(self.state, self._serving, self.metrics)
         self._files: Files | None = None
         self._keeper: Keeper | None = None
-        self._keeping: asyncio.Task[None] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self.ports = (0, 0)
         self.failed = asyncio.Event()
         """Set when a part failed that never should."""
@@ -65,7 +64,7 @@ class Service:
             self._files.start()
         if self._cluster is not None:
             self._keeper = self._make_keeper(self._cluster)
-            self._keeping = self._spawn(self._keeper.run(), "keeper")
+            self._spawn(self._keeper.run(), "keeper")
             if not self._config.dns.cluster_dns:
                 self._spawn(Discovery(self.state, self._config.cluster, self._cluster).run(), "discovery")
         event(_LOG, logging.INFO, "the webhook listens", port=self.ports[0], admin=self.ports[1])
@@ -73,18 +72,18 @@ class Service:
     async def drain(self) -> None:
         """Say that this replica goes, and answer for as long as somebody may not have heard."""
         self.state.draining = True
-        if self._keeper is not None and self._keeping is not None and self._config.tls.mode is TlsMode.SELF:
-            self._keeping.cancel()  # it would take back the Lease that is given up now
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._keeper is not None and self._config.tls.mode is TlsMode.SELF:
+            self._tasks["keeper"].cancel()  # it would take back the Lease that is given up now
+            await asyncio.gather(self._tasks["keeper"], return_exceptions=True)
             await self._keeper.release()
         event(_LOG, logging.INFO, "the webhook drains", seconds=self._config.listen.drain_seconds)
         await asyncio.sleep(self._config.listen.drain_seconds)
 
     async def stop(self) -> None:
         """Close everything."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         if self._files is not None:
             self._files.close()
         await self._server.stop()
@@ -113,11 +112,10 @@ class Service:
             self.metrics,
         )
 
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
         task.add_done_callback(self._ended)
-        self._tasks.append(task)
-        return task
+        self._tasks[name] = task
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """A part that ends by itself is a mistake of ours: the process ends, and is started again with a fresh mind."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.dig import dig
-from tests.lab.resolver import Resolver, configuration
+from tests.lab.resolver import PATIENT, Resolver, configuration
 from tests.lab.scene import Scene, new_name
 from tests.lab.servers import CoreDNS, Server
 from tests.lab.topology import LOCAL, OTHER_WORLD_DNS, WORLD_DNS
@@ -29,7 +29,7 @@ def test_a_rewritten_resolv_conf_is_followed_and_the_own_address_in_it_left_out(
 ) -> None:
     resolv_conf = tmp_path / "resolv.conf"
     resolv_conf.write_text(f"nameserver {LOCAL}\nnameserver {WORLD_DNS}\n")
-    with cluster.resolver(configuration(world={"upstreams": [str(resolv_conf)]})):
+    with cluster.resolver(configuration(world={"upstreams": [str(resolv_conf)], **PATIENT})):
         assert asks(cluster, cluster.world)
         resolv_conf.write_text(f"nameserver {LOCAL}\nnameserver {OTHER_WORLD_DNS}\n")
         wait_until(lambda: asks(cluster, cluster.other_world), "a query at the new server")
@@ -48,10 +48,10 @@ def wait_for_the_watch(resolver: Resolver) -> None:
 def test_a_changed_configuration_is_taken_over_with_the_cache_kept(
     cluster: Scene[CoreDNS], announce: Callable[[Resolver], None]
 ) -> None:
-    with cluster.resolver(configuration()) as resolver:
+    with cluster.resolver(configuration(world=PATIENT)) as resolver:
         assert dig(cluster.lab.pod, OUTSIDE).status == "NOERROR"
         known_before = len(cluster.world.asked_for(OUTSIDE)), len(cluster.other_world.asked_for(OUTSIDE))
-        resolver.configure(configuration(world={"upstreams": [OTHER_WORLD_DNS]}))
+        resolver.configure(configuration(world={"upstreams": [OTHER_WORLD_DNS], **PATIENT}))
         announce(resolver)
         wait_until(lambda: asks(cluster, cluster.other_world), "a query at the new server")
         assert dig(cluster.lab.pod, OUTSIDE).data == {"203.0.113.81"}
@@ -59,14 +59,14 @@ def test_a_changed_configuration_is_taken_over_with_the_cache_kept(
 
 
 def test_an_invalid_configuration_changes_nothing_and_a_metric_says_so(cluster: Scene[CoreDNS]) -> None:
-    with cluster.resolver(configuration()) as resolver:
+    with cluster.resolver(configuration(world=PATIENT)) as resolver:
         assert resolver.metric("nodelocaldns_config_last_reload_successful") == 1
         resolver.configure("zones: [{names: [.], upstreams: [192.0.2.63], maxTTL: soon}]\n")
         resolver.hang_up()
         wait_until(lambda: resolver.metric("nodelocaldns_config_last_reload_successful") == 0, "the metric")
         assert asks(cluster, cluster.world)
         wait_until(lambda: "zones[0].maxTTL" in resolver.process.output(), "the key in the log")
-        resolver.configure(configuration(world={"upstreams": [OTHER_WORLD_DNS]}))
+        resolver.configure(configuration(world={"upstreams": [OTHER_WORLD_DNS], **PATIENT}))
         resolver.hang_up()
         wait_until(lambda: resolver.metric("nodelocaldns_config_last_reload_successful") == 1, "the metric")
         assert asks(cluster, cluster.other_world)

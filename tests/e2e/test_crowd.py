@@ -19,28 +19,28 @@ CLIENTS = 100
 LOAD_CLIENTS = 8
 NAMES = 10_000
 MOST_BYTES = 36 * 1024 * 1024
+SLOW = {"attemptTimeout": "5s", "timeout": "10s"}
 KNOWN = "kubernetes.default.svc.cluster.local"
 
 
 @pytest.fixture
 def patient(cluster: Scene[CoreDNS]) -> Iterator[Resolver]:
     """Waits longer before it tries a second time: an upstream that is frozen for a moment is asked once, not hedged."""
-    slow = {"attemptTimeout": "5s", "timeout": "10s"}
-    with cluster.resolver(configuration(cluster=slow, world=slow)) as running:
+    with cluster.resolver(configuration(cluster=SLOW, world=SLOW)) as running:
         yield running
 
 
 @pytest.mark.usefixtures("patient")
 def test_100_clients_with_one_uncached_question_cause_one_query_upstream(cluster: Scene[CoreDNS]) -> None:
     pod, name = cluster.lab.pod, new_name("svc.cluster.local")
-    assert ask(pod, LOCAL, KNOWN) is not None
+    assert ask(pod, LOCAL, KNOWN, patience_seconds=30.0) is not None
     cluster.cluster.freeze()
     try:
         with crowd(pod, LOCAL, CLIENTS) as clients:
             for client in clients:
                 client.send(question(name))
             # Answered from memory out of the same socket: by now all hundred were read, none can be answered.
-            assert ask(pod, LOCAL, KNOWN) is not None
+            assert ask(pod, LOCAL, KNOWN, patience_seconds=30.0) is not None
             cluster.cluster.thaw()
             received = answers(clients)
     finally:
@@ -52,7 +52,7 @@ def test_100_clients_with_one_uncached_question_cause_one_query_upstream(cluster
 @pytest.mark.usefixtures("patient")
 def test_clients_that_leave_do_not_cancel_the_question_of_those_who_stay(cluster: Scene[CoreDNS]) -> None:
     pod, name = cluster.lab.pod, new_name("svc.cluster.local")
-    assert ask(pod, LOCAL, KNOWN) is not None
+    assert ask(pod, LOCAL, KNOWN, patience_seconds=30.0) is not None
     cluster.cluster.freeze()
     try:
         with crowd(pod, LOCAL, 1) as staying:
@@ -60,7 +60,7 @@ def test_clients_that_leave_do_not_cancel_the_question_of_those_who_stay(cluster
                 for client in leaving:
                     client.send(question(name))
                 staying[0].send(question(name))
-                assert ask(pod, LOCAL, KNOWN) is not None
+                assert ask(pod, LOCAL, KNOWN, patience_seconds=30.0) is not None
             cluster.cluster.thaw()
             received = answers(staying)
     finally:
@@ -71,7 +71,7 @@ def test_clients_that_leave_do_not_cancel_the_question_of_those_who_stay(cluster
 
 def test_memory_stays_within_36_mib_with_10000_names(cluster: Scene[CoreDNS]) -> None:
     names = [new_name("example.com") for _ in range(NAMES)]
-    with cluster.resolver(configuration(), measured=False) as resolver:
+    with cluster.resolver(configuration(world=SLOW), measured=False) as resolver:
         at_start = resolver.resident_bytes()
         assert ask_many(cluster.lab.pod, LOCAL, names) == NAMES
         entries = resolver.metric("coredns_cache_entries")
@@ -98,7 +98,7 @@ def test_sigterm_waits_for_the_answer_to_a_question_that_was_read(
     cluster: Scene[CoreDNS], patient: Resolver, tcp: bool
 ) -> None:
     pod, unanswered = cluster.lab.pod, new_name("svc.cluster.local")
-    assert ask(pod, LOCAL, KNOWN) is not None
+    assert ask(pod, LOCAL, KNOWN, patience_seconds=30.0) is not None
     with connected(pod, LOCAL, tcp=tcp) as client:
         cluster.cluster.freeze()
         try:
@@ -116,7 +116,8 @@ def test_sigterm_waits_for_the_answer_to_a_question_that_was_read(
 
 def test_sigterm_under_load_exits_with_status_0_and_fails_nobody_before(cluster: Scene[CoreDNS]) -> None:
     names = [KNOWN, "www.example.com", "missing.example.com", "zero.example.com"]
-    with cluster.resolver(configuration()) as resolver, load(cluster.lab.pod, LOCAL, names, LOAD_CLIENTS) as seen:
+    patient = configuration(world={"timeout": "10s"})
+    with cluster.resolver(patient) as resolver, load(cluster.lab.pod, LOCAL, names, LOAD_CLIENTS) as seen:
         wait_until(lambda: seen.answered > 1_000, "a thousand answers")
         before = set(seen.otherwise)
         assert resolver.stop() == 0

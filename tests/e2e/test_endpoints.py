@@ -49,7 +49,10 @@ def running(pods: DnsPods, count: int, lame_seconds: float = 0) -> Iterator[list
 def resolver(pods: DnsPods, folder: Path, token: str = "", **topics: dict[str, object]) -> Iterator[Resolver]:
     """One that asks the pods themselves."""
     config = configuration(
-        cluster={"upstreams": pods.upstreams()}, kubernetes=pods.settings(token), node={"user": "nobody"}, **topics
+        cluster={"upstreams": pods.upstreams(), "timeout": "4s"},
+        kubernetes=pods.settings(token),
+        node={"user": "nobody"},
+        **topics,
     )
     made = Resolver(pods.lab.node, folder, config)
     try:

@@ -105,7 +105,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     with first_in_line(), lab() as places, dns_pods(places, folder) as pods:
         server = ClusterDns(places.node, pods.api, folder)
         config = configuration(
-            cluster={"upstreams": [CLUSTER_DNS], "freshness": True, "searchCompletion": True},
+            cluster={"upstreams": [CLUSTER_DNS], "freshness": True, "searchCompletion": True, "timeout": "4s"},
             world={"upstreams": [WORLD_DNS]}, kubernetes=pods.settings(), node={"user": "nobody"},
         )  # fmt: skip
         one = Resolver(places.node, folder, config)

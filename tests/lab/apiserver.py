@@ -51,7 +51,7 @@ class _Connection(http.client.HTTPSConnection):
     """One whose socket is opened where the API server is."""
 
     def __init__(self, place: Namespace, port: int, context: ssl.SSLContext) -> None:
-        super().__init__("127.0.0.1", port, timeout=30, context=context)
+        super().__init__("127.0.0.1", port, timeout=90, context=context)
         self._place = place
 
     def connect(self) -> None:

@@ -95,7 +95,7 @@ class Cluster:
         self.kubelet.turn()
         self._proxy.update()
 
-    def until(self, condition: Callable[[], Value | None], what: str, patience_seconds: float = 30.0) -> Value:
+    def until(self, condition: Callable[[], Value | None], what: str, patience_seconds: float = 120.0) -> Value:
         """Go on, step by step, until the condition holds, and return what it returned."""
 
         def step() -> Value | None:

@@ -56,7 +56,7 @@ class Container:
         """Start it; returns when it was started, long before it answers anything."""
         self._write_root()
         (self.folder / "config.json").write_text(json.dumps(self._config()))
-        self.process.start(lambda: bool(self._pid()))
+        self.process.start(lambda: bool(self._pid()), may_end=True)
 
     def ended(self) -> int | None:
         """Its exit status; None while it runs."""

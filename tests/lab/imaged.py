@@ -69,7 +69,8 @@ class ImageContainer(Container):
         """All of its processes as the node sees them, the first one first."""
         found = [self._pid()]
         for pid in found:  # grows meanwhile
-            found += [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                found += [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         return found
 
     def has_said(self, event: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.lab.netns import ENVIRONMENT, Namespace
 from tests.lab.waiting import PATIENCE_SECONDS, wait_until
 
-STOP_SECONDS = 15.0
+STOP_SECONDS = 60.0
 LAST_LINES = 25
 _FIRST = -15
 
@@ -49,9 +49,11 @@ class Process:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
-    def start(self, ready: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def start(
+        self, ready: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS, *, may_end: bool = False
+    ) -> None:
         """Start the program and return when `ready` says so; AssertionError with its last words when it ends before
-        that, or is not ready within `patience_seconds`.
+        that, or is not ready within `patience_seconds`. `may_end`: it may have been ready and over since.
         """
         with self.log.open("ab") as output:
             self._child = subprocess.Popen(
@@ -66,7 +68,7 @@ class Process:
         pass_priority_on(self._child.pid)
         try:
             what = f"{self._command[0]} to answer, its log is {self.log}"
-            wait_until(lambda: self._alive() and ready(), what, patience_seconds)
+            wait_until(lambda: (may_end and ready()) or (self._alive() and ready()), what, patience_seconds)
         except BaseException:
             self.kill()
             raise

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -134,7 +134,8 @@ class Succession:
         try:
             meanwhile()
         finally:
-            os.kill(worker, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGCONT)
         return Event(began, time.monotonic())
 
     def lose_address(self) -> Event:

@@ -104,14 +104,19 @@ def _on(groups: list[str], resource: str, name: str, *verbs: str) -> dict[str, A
     return {"apiGroups": groups, "resources": [resource], "resourceNames": [name], "verbs": list(verbs)}
 
 
-def register(api: ApiServer, port: int, ca_bundle: str = "") -> None:
-    """Tell the API server of a webhook at this port, as the chart does: without a caBundle, unless it is named."""
+def register(api: ApiServer, port: int, ca_bundle: str = "", *, timeout_seconds: int = 30) -> None:
+    """Tell the API server of a webhook at this port, as the chart does: without a caBundle, unless it is named. It
+    waits so long for an answer, since a busy machine is no reason to let a pod through.
+    """
     if ca_bundle:  # whoever had it before owns the field
         api.call(
             "DELETE",
             f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{NAMES.webhook_configuration}",
         )
-    api.apply(registration(NAMES, f"https://127.0.0.1:{port}", ca_bundle))
+    document = registration(NAMES, f"https://127.0.0.1:{port}", ca_bundle)
+    for entry in document["webhooks"]:
+        entry["timeoutSeconds"] = timeout_seconds
+    api.apply(document)
 
 
 def is_injected(pod: dict[str, Any]) -> bool:

@@ -93,7 +93,7 @@ def test_a_rollback_brings_the_former_settings_back(release: Release) -> None:
     release.helm("rollback", "--wait")
     assert release.object(configmap)["data"] == before
     assert nodes_of(release.resolvers()) == Counter(LINUX)
-    assert len(release.webhooks()) == 2
+    release.cluster.until(lambda: len(release.webhooks()) == 2, "the former pods to go")
 
 
 def test_the_same_upgrade_again_changes_nothing_that_runs(release: Release) -> None:
@@ -117,7 +117,8 @@ def without_release(release: Release) -> Iterator[Cluster]:
 def test_after_uninstall_nothing_is_left_of_what_chart_and_webhook_made(without_release: Cluster) -> None:
     kube = without_release
     kube.api.create_namespace(NAMESPACE)
-    kube.until(lambda: f"configmaps {NAMESPACE}/kube-root-ca.crt" in objects(kube.api), "the namespace's own objects")
+    own = {f"configmaps {NAMESPACE}/kube-root-ca.crt", f"serviceaccounts {NAMESPACE}/default"}
+    kube.until(lambda: own <= objects(kube.api).keys(), "the namespace's own objects")
     before = objects(kube.api)
     kube.kubelet.runs = is_webhook
     release = install(kube, None, "--wait")

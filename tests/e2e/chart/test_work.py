@@ -56,7 +56,7 @@ def asking(kube: Cluster) -> Iterator[list[object]]:
 
     def ask_on() -> None:
         while not stop.wait(0.01):
-            answers.append(ask(kube.node, "169.254.20.10", "api.shop.svc.cluster.local"))
+            answers.append(ask(kube.node, "169.254.20.10", "api.shop.svc.cluster.local", patience_seconds=10.0))
 
     thread = threading.Thread(target=ask_on)
     thread.start()
@@ -137,7 +137,7 @@ def test_during_an_upgrade_every_question_of_the_node_is_answered(release: Relea
             pods = [each for each in release.resolvers() if each["spec"].get("nodeName") == "real"]
             return len(pods) == 1 and pods[0]["metadata"]["uid"] != before["metadata"]["uid"]
 
-        kube.until(rolled, "the new resolver alone on its node", 60.0)
+        kube.until(rolled, "the new resolver alone on its node", 180.0)
         so_far = len(asked)
         kube.until(lambda: len(asked) > so_far + 10, "questions to the new one")
     assert asked.count(None) == 0, f"of {len(asked)}"

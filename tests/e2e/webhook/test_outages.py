@@ -110,7 +110,7 @@ def test_the_cluster_dns_is_followed_when_it_moves(alone: tuple[ApiServer, Webho
 
 
 def test_sigterm_keeps_answering_and_closes_connections_until_the_end(api: ApiServer, tmp_path: Path) -> None:
-    with webhooks(api, tmp_path, "leaving", listen={"drain": "3s"}) as (webhook,):
+    with webhooks(api, tmp_path, "leaving", listen={"drain": "10s"}) as (webhook,):
         register(api, webhook.port)
         webhook.wait_until_ready()
         kept = connect(webhook)

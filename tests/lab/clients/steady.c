@@ -30,7 +30,8 @@
 #include <unistd.h>
 
 enum { PORTS = 32, IDS = 8192, CONNECTIONS = 96, USUAL = 8, USES = 20, TRIES = 3, QUESTIONS = 4096, PACKET = 4096, BURST = 64 };
-static const int64_t NAP = 1000000, ROW = 50000000, PATIENCE = 3000000000; /* nanoseconds */
+static const int64_t NAP = 1000000, ROW = 50000000, PATIENCE = 10000000000; /* nanoseconds */
+static const int64_t HELD = 50000000; /* without a turn of its own: what could not be asked then is not asked all at once now */
 
 struct record { /* as it comes in, in this machine's byte order */
     uint16_t length, digits_at; /* digits_at: where 8 hexadecimal digits make the name new; 0: nowhere */
@@ -278,16 +279,17 @@ int main(int argc, char **argv) {
     open_sheet(argv[4]);
     open_ports();
     come_first();
-    int64_t began = clock_now(CLOCK_MONOTONIC), due_until = began, stop_at = 0;
+    int64_t began = clock_now(CLOCK_MONOTONIC), due_until = began, paced = began, stop_at = 0;
     __atomic_store_n(&sheet->begin, began, __ATOMIC_RELEASE);
     for (;;) {
         struct timespec nap = {.tv_nsec = NAP};
         nanosleep(&nap, NULL);
         int64_t now = clock_now(CLOCK_MONOTONIC);
         if (now - due_until > sheet->held_up) sheet->held_up = now - due_until;
+        if (now - due_until > HELD) paced += now - due_until;
         due_until = now;
         if (ending && !stop_at) stop_at = now;
-        while (!stop_at && asked < (now - began) * rate / 1e9) {
+        while (!stop_at && asked < (now - paced) * rate / 1e9) {
             int over_tcp = (tcp_due += tcp_share) >= 1;
             tcp_due -= over_tcp;
             if (!over_tcp || !ask_tcp()) ask_udp();
